@@ -1,0 +1,1 @@
+"""Campaigns: configuration, runner, record, workers, reports and the command line."""

@@ -1,0 +1,163 @@
+"""From a campaign's text to the objects that the rooms below work with."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from rheobase.campaigns.loading import channel_sets, read_yaml
+from rheobase.features.errors import CampaignError, ModelError
+from rheobase.features.extraction import STANDARD_FEATURES_ABOVE, ExtractionPlan, ProtocolRequest
+from rheobase.features.layout import RecordingFolder
+from rheobase.features.measurement import MeasurementSettings
+from rheobase.features.statistics import StatisticsSettings
+from rheobase.fitting.cells.evaluator import EvaluationSettings
+from rheobase.fitting.cells.mechanisms import Mechanism, bundled_mechanisms, read_mechanisms
+from rheobase.fitting.cells.model import CellModel, Distribution
+from rheobase.fitting.cells.morphology import read_morphology, section_lists
+from rheobase.fitting.cells.parameters import ParameterText, build_parameters, used_mechanisms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rheobase.campaigns.schema import Campaign, Features, Model, ParameterEntry
+
+
+def build_model(campaign: Campaign) -> CellModel:
+    """The cell model of a campaign, self-contained.
+
+    Raises:
+        ModelError: the morphology, a mechanism or a parameter; the message names the key.
+    """
+    config = campaign.model
+    morphology = read_morphology(config.morphology)
+    mechanisms = _mechanisms(config)
+    distributions, texts = _channel_set(config, section_lists(morphology, replace_axon=config.axon == "stub"))
+    distributions.update({name: Distribution(name, text) for name, text in config.distributions.items()})
+    for name, entry in config.parameters.items():
+        if entry is None:
+            texts.pop(name, None)
+        else:
+            texts[name] = _text(entry)
+    try:
+        parameters = build_parameters(texts, tuple(distributions.values()), mechanisms)
+    except ModelError as error:
+        raise ModelError(f"model.parameters.{error}") from error
+    used = {parameter.distribution for parameter in parameters}
+    return CellModel(
+        name=campaign.name.replace("-", "_"),
+        morphology=morphology,
+        mechanisms=used_mechanisms(parameters, mechanisms),
+        parameters=parameters,
+        distributions=tuple(item for name, item in distributions.items() if name in used),
+        replace_axon=config.axon == "stub",
+        temperature_degC=config.temperature,
+        initial_voltage_mV=config.initial_voltage,
+        segment_length_um=config.segment_length,
+    )
+
+
+def build_settings(campaign: Campaign) -> EvaluationSettings:
+    """How candidates are simulated."""
+    config = campaign.evaluation
+    return EvaluationSettings(
+        settle_ms=config.settle,
+        before_step_ms=config.before_step,
+        after_step_ms=config.after_step,
+        threshold_precision=config.threshold_precision / 100.0,
+        largest_current_nA=config.largest_current,
+        stage_limit=config.stage_limit,
+        absolute_tolerance=config.absolute_tolerance,
+    )
+
+
+def build_plan(campaign: Campaign) -> ExtractionPlan:
+    """What to extract from the recordings."""
+    config = campaign.features
+    statistics = config.statistics
+    return ExtractionPlan(
+        protocols=tuple(_request(name, config) for name in config.protocols),
+        rheobase_protocols=config.rheobase_protocols,
+        intrinsic=config.intrinsic,
+        statistics=StatisticsSettings(
+            over=statistics.over,
+            minimum_cells=statistics.minimum_cells,
+            smallest_std_fraction=statistics.smallest_std_fraction,
+            smallest_std=tuple(statistics.smallest_std.items()),
+        ),
+        settings=MeasurementSettings(config.spike_threshold, config.interpolation_step),
+        junction_potential_mV=campaign.recordings.junction_potential,
+    )
+
+
+def build_folder(campaign: Campaign, surrogates: Path) -> RecordingFolder:
+    """Where the recordings lie: the campaign's folder, or that of its surrogates."""
+    config = campaign.recordings
+    return RecordingFolder(
+        folder=config.folder or surrogates,
+        pattern=config.files if config.folder else "{cell}.nwb",
+        junction_potential_mV=config.junction_potential,
+        protocols=config.protocols or _protocols_wanted(campaign.features),
+        cells=config.cells,
+        strict=not config.skip_unreadable,
+    )
+
+
+def _protocols_wanted(config: Features) -> tuple[str, ...] | None:
+    """Protocols that the features name; None when they name none, which means all."""
+    if not config.protocols:
+        return None
+    return tuple(dict.fromkeys([*config.protocols, *config.rheobase_protocols]))
+
+
+def _request(name: str, features: Features) -> ProtocolRequest:
+    config = features.protocols[name]
+    settings = None
+    if config.spike_threshold is not None or config.interpolation_step is not None:
+        settings = MeasurementSettings(
+            features.spike_threshold if config.spike_threshold is None else config.spike_threshold,
+            config.interpolation_step or features.interpolation_step,
+        )
+    return ProtocolRequest(
+        protocol=name,
+        levels_percent=config.levels,
+        features=config.features or (() if config.features_below else STANDARD_FEATURES_ABOVE),
+        features_below=config.features_below,
+        tolerance_percent=config.tolerance,
+        window_ms=config.window,
+        settings=settings,
+    )
+
+
+def _mechanisms(config: Model) -> dict[str, Mechanism]:
+    """Ours, and the user's own, which win."""
+    own = read_mechanisms(config.mechanisms) if config.mechanisms is not None else {}
+    return {**bundled_mechanisms(), **own}
+
+
+def _channel_set(config: Model, present: set[str]) -> tuple[dict[str, Distribution], dict[str, ParameterText]]:
+    """A ready set's distributions and parameters, without those for section lists that the morphology lacks."""
+    if config.channels is None:
+        return {}, {}
+    ready = channel_sets()
+    if config.channels not in ready:
+        close = difflib.get_close_matches(config.channels, ready, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(ready)}"
+        raise CampaignError(f"model.channels: there is no set '{config.channels}'; {hint}")
+    content = read_yaml(ready[config.channels])
+    distributions = {name: Distribution(name, text) for name, text in content.get("distributions", {}).items()}
+    texts = {}
+    for name, value in content["parameters"].items():
+        place = name.rpartition(".")[2]
+        if place in present or place.startswith("distribution_"):
+            entry = value if isinstance(value, dict) else {"value": value}
+            texts[name] = ParameterText(
+                str(entry["value"]),
+                entry.get("scale", "linear") == "logarithmic",
+                entry.get("distribution", "uniform"),
+            )
+    return distributions, texts
+
+
+def _text(entry: ParameterEntry) -> ParameterText:
+    return ParameterText(entry.value, entry.scale == "logarithmic", entry.distribution)

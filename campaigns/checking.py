@@ -1,0 +1,90 @@
+"""`rheobase check`: everything that can be known before a campaign runs, and what it will cost."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from rheobase.campaigns.building import build_folder, build_model, build_plan, build_settings
+from rheobase.campaigns.supervisor import SupervisedSimulator
+from rheobase.campaigns.surrogates import hidden_parameters
+from rheobase.features.layout import list_cells
+from rheobase.fitting.cells.probe import CostProbe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rheobase.campaigns.schema import Campaign
+
+_LIMIT_S = 120.0
+
+
+def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
+    """Validate a campaign and print its plan.
+
+    Builds the model in NEURON once and integrates a few milliseconds; nothing is written.
+
+    Raises:
+        RheobaseError: the first thing that is wrong.
+    """
+    model = build_model(campaign)
+    say(f"Campaign {campaign.name}")
+    say(f"  recordings: {_recordings(campaign, model)}")
+    plan = build_plan(campaign)
+    asked = [f"{r.protocol} at {', '.join(f'{level:g} %' for level in r.levels_percent)}" for r in plan.protocols]
+    say(f"  features: {'; '.join(asked) or 'the standard ones of every protocol with steps'}")
+    begin = time.monotonic()
+    simulator = SupervisedSimulator(CostProbe, (model, build_settings(campaign)))
+    try:
+        built_s = time.monotonic() - begin
+        cost = simulator.call("measure", (), _LIMIT_S)
+    finally:
+        simulator.close()
+    say(f"  model: {model.morphology.name}, {cost.sections} sections, {cost.segments} segments (built in {built_s:.1f} s)")
+    for parameter in model.free_parameters:
+        low, high = parameter.bounds or (0.0, 0.0)
+        scale = ", logarithmic" if parameter.logarithmic else ""
+        say(f"    {parameter.name}: {low:g} to {high:g} {parameter.unit}{scale}")
+    config, workers = campaign.search, campaign.cluster.workers or os.cpu_count() or 1
+    simulated_s = _simulated_s(campaign)
+    seconds = cost.cpu_seconds_per_simulated_second * simulated_s
+    say(f"  search: {config.algorithm}, population {config.population}, {config.evaluations} evaluations")
+    total_min = seconds * config.evaluations / workers / 60.0
+    limit = "" if config.wall_time is None else f", at most {config.wall_time / 60.0:.0f} minutes as the campaign says"
+    say(
+        f"  cost, estimated: {simulated_s:.1f} s simulated and up to {seconds:.1f} CPU s for an evaluation; "
+        f"{total_min:.0f} minutes on {workers} workers{limit}"
+    )
+    say("Everything is in order.")
+
+
+def _recordings(campaign: Campaign, model: object) -> str:
+    from rheobase.fitting.cells.model import CellModel
+
+    config = campaign.recordings
+    if config.surrogates is not None:
+        assert isinstance(model, CellModel)
+        cells = hidden_parameters(config.surrogates, model, campaign.seed)
+        return f"surrogates, {len(cells)} virtual cells"
+    folder = build_folder(campaign, _nowhere(campaign))
+    cells = list_cells(folder)
+    return f"{len(cells)} cells in {folder.folder} ({', '.join(cells[:6])}{', ...' if len(cells) > 6 else ''})"
+
+
+def _nowhere(campaign: Campaign) -> Path:
+    assert campaign.recordings.folder is not None
+    return campaign.recordings.folder
+
+
+def _simulated_s(campaign: Campaign) -> float:
+    """Simulated time of an evaluation (s), with steps of two seconds where the recordings will tell their length."""
+    config = campaign.evaluation
+    protocols = campaign.features.protocols
+    levels = sum(len(protocol.levels) for protocol in protocols.values()) or 5
+    step_ms = 2000.0
+    if campaign.recordings.surrogates is not None:
+        step_ms = max(protocol.duration for protocol in campaign.recordings.surrogates.protocols.values())
+    threshold_ms = 5 * step_ms
+    return (2 * config.settle + threshold_ms + levels * (config.before_step + step_ms + config.after_step)) / 1000.0

@@ -1,0 +1,163 @@
+"""The command line: rheobase run, check, status, report, export, library."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rheobase.campaigns.schema import Campaign
+
+EXIT_BAD_INPUT = 2
+EXIT_STOPPED = 130
+
+_overrides = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, e.g. search.evaluations=500."
+)
+_workers = click.option("--workers", type=click.IntRange(min=1), help="Number of workers; by default all cores.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rheobase")
+def commands() -> None:
+    """Fit neuron models to what was measured. Start with: rheobase library"""
+
+
+@commands.command()
+@click.argument("campaign")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the campaign; by default runs/NAME.")
+@_workers
+@_overrides
+def run(campaign: str, out: Path | None, workers: int | None, overrides: tuple[str, ...]) -> None:
+    """Start CAMPAIGN (a YAML file, or the name of a ready one), or resume it.
+
+    The same command does both: what the folder holds already is not done again.
+    """
+    from rheobase.campaigns.run import run_campaign
+
+    loaded = _load(campaign, overrides, workers)
+    folder = out or Path("runs") / loaded.name
+    stop = _stop_on_signals()
+    if not run_campaign(loaded, folder, _say, stop):
+        _say(f"Stopped. Nothing is lost: the same command resumes (folder {folder})")
+        sys.exit(EXIT_STOPPED)
+
+
+@commands.command()
+@click.argument("campaign")
+@_workers
+@_overrides
+def check(campaign: str, workers: int | None, overrides: tuple[str, ...]) -> None:
+    """Check everything in CAMPAIGN, print its plan and an estimate of its cost."""
+    from rheobase.campaigns.checking import check_campaign
+
+    check_campaign(_load(campaign, overrides, workers), click.echo)
+
+
+@commands.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def status(folder: Path) -> None:
+    """Say how far the campaign in FOLDER is; also while it runs."""
+    from rheobase.campaigns.status import describe_status
+
+    click.echo(describe_status(folder))
+
+
+@commands.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def report(folder: Path) -> None:
+    """Write the report of FOLDER again from what it holds."""
+    from rheobase.campaigns.building import build_model
+    from rheobase.campaigns.reporting import write_report
+    from rheobase.campaigns.status import open_folder
+
+    loaded, opened = open_folder(folder)
+    click.echo(write_report(loaded, build_model(loaded), opened))
+
+
+@commands.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "kind", required=True, type=click.Choice(["hoc", "json", "csv"]), help="What to write.")
+@click.option("--to", type=click.Path(path_type=Path), help="Where; by default FOLDER/export/FORMAT.")
+@click.option("--models", type=click.IntRange(min=1), help="Only the first so many models of the ensemble.")
+def export(folder: Path, kind: str, to: Path | None, models: int | None) -> None:
+    """Write the ensemble in FOLDER for other programs.
+
+    hoc: a NEURON template for each model, with morphology, mechanisms and a script that runs it.
+    json: parameters under BluePyEModel's names, one file. csv: the whole record as a table.
+    """
+    from rheobase.campaigns.exporting import export_ensemble
+
+    click.echo(export_ensemble(folder, kind, to, models))
+
+
+@commands.command()
+@click.argument("name", required=False)
+def library(name: str | None) -> None:
+    """List the ready campaigns and channel sets, or print the file of the one called NAME."""
+    from rheobase.campaigns.loading import channel_sets, describe, find_ready
+    from rheobase.campaigns.loading import library as ready
+
+    if name is not None:
+        click.echo(find_ready(name).read_text(encoding="utf-8"), nl=False)
+        return
+    click.echo("Ready campaigns (rheobase run NAME):")
+    for title, path in ready().items():
+        click.echo(f"  {title:28s} {describe(path)}")
+    click.echo("Channel sets (model.channels: NAME):")
+    for title, path in channel_sets().items():
+        click.echo(f"  {title:28s} {describe(path)}")
+
+
+def _load(name: str, overrides: tuple[str, ...], workers: int | None) -> Campaign:
+    from rheobase.campaigns.loading import find_campaign, load_campaign
+
+    if workers is not None:
+        overrides = (*overrides, f"cluster.workers={workers}")
+    return load_campaign(find_campaign(name), overrides)
+
+
+def _say(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+
+
+def _stop_on_signals() -> Callable[[], bool]:
+    """A question whether Ctrl-C or SIGTERM came; the second Ctrl-C interrupts at once."""
+    seen: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        del frame
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(number)
+        _say("Stopping as soon as that is safe ...")
+
+    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGTERM, note)
+    return lambda: bool(seen)
+
+
+def main() -> None:
+    """Entry point of the command `rheobase`."""
+    from rheobase.features.errors import RheobaseError
+
+    try:
+        commands(standalone_mode=True)
+    except RheobaseError as error:
+        click.echo(f"rheobase: {error}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        click.echo("rheobase: interrupted; the same command resumes", err=True)
+        sys.exit(EXIT_STOPPED)
+
+
+if __name__ == "__main__":
+    main()

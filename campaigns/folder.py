@@ -1,0 +1,131 @@
+"""A campaign's folder: one run at a time, and only ever the campaign that it was begun with."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from rheobase.campaigns.record import writing
+from rheobase.features.errors import CampaignError
+from rheobase.fitting.cells.mechanisms import content_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rheobase.campaigns.schema import Campaign
+    from rheobase.fitting.cells.model import CellModel
+
+SCHEMA = "rheobase.folder/1"
+
+
+class CampaignFolder:
+    """Names of the files in a campaign's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.state = path / "state.json"
+        self.surrogates = path / "recordings"
+        self.targets = path / "targets.json"
+        self.sweeps = path / "sweeps.json"
+        self.record = path / "record"
+        self.journal = path / "study.journal"
+        self.ensemble = path / "ensemble.json"
+        self.traces = path / "traces.npz"
+        self.report = path / "report.html"
+        self.figure = path / "report.png"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one run.
+
+        Raises:
+            CampaignError: another run has it, or it cannot be made.
+        """
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(str(self.path / ".lock"))
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise CampaignError(
+                    f"another run is at work in {self.path}; wait for it, stop it, or choose another folder with --out"
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def read_state(self) -> dict[str, Any]:
+        """What was kept of earlier runs; empty for a new folder.
+
+        Raises:
+            CampaignError: the folder is not a campaign's.
+        """
+        if not self.state.exists():
+            return {}
+        try:
+            state = json.loads(self.state.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CampaignError(f"{self.state} is damaged: {error}; restore it or begin in another folder") from error
+        if not isinstance(state, dict) or state.get("schema") != SCHEMA:
+            raise CampaignError(f"{self.state}: expected '\"schema\": \"{SCHEMA}\"'; begin in another folder with --out")
+        return state
+
+    def write_state(self, **values: Any) -> None:
+        """Keep further values, whole or not at all."""
+        state = {**self.read_state(), "schema": SCHEMA, **values}
+        write_whole(self.state, json.dumps(state, indent=1, sort_keys=True))
+
+    def begin(self, campaign: Campaign, model: CellModel) -> None:
+        """Begin, or go on with the same campaign.
+
+        Raises:
+            CampaignError: the folder belongs to another campaign; the message names the keys that differ.
+        """
+        essence = {**campaign.essence(), "model_content": _model_hash(model)}
+        essence = json.loads(json.dumps(essence))
+        before = self.read_state().get("campaign")
+        if before is None:
+            self.write_state(campaign=essence, configuration=campaign.model_dump(mode="json"))
+            return
+        different = sorted(_differences(before, essence))
+        if different:
+            shown = "; ".join(different[:5])
+            raise CampaignError(
+                f"{self.path} was begun with another campaign: {shown}. Undo that, or begin anew with --out"
+            )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that a crash leaves the old one or the new one, nothing between.
+
+    Raises:
+        CampaignError: the disk is full or refuses.
+    """
+    aside = path.with_name(path.name + ".writing")
+    with writing(path):
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+
+
+def _model_hash(model: CellModel) -> str:
+    digest = hashlib.sha256(model.morphology.content)
+    digest.update(content_hash(model.mechanisms).encode())
+    digest.update(repr((model.parameters, model.distributions)).encode())
+    return digest.hexdigest()
+
+
+def _differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {*before, *now}:
+            yield from _differences(before.get(key), now.get(key), f"{place}.{key}" if place else str(key))
+    elif before != now:
+        if place == "model_content":
+            yield "the morphology, a mechanism or the channel set has changed"
+        elif place not in ("recordings.folder", "model.morphology", "model.mechanisms"):  # files may move
+            yield f"{place} was {before!r}, now {now!r}"

@@ -1,0 +1,219 @@
+"""Reading campaign files: YAML with line numbers, overrides, and errors that say where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rheobase.features.errors import CampaignError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic_core import ErrorDetails
+
+    from rheobase.campaigns.schema import Campaign
+
+LIBRARY_FOLDER = Path(__file__).parent / "library"
+
+
+def library() -> dict[str, Path]:
+    """The ready campaigns that come with rheobase, by name."""
+    return {path.stem: path for path in sorted(LIBRARY_FOLDER.glob("*.yaml"))}
+
+
+def channel_sets() -> dict[str, Path]:
+    """The ready sets of channels that come with rheobase, by name."""
+    return {path.stem: path for path in sorted((LIBRARY_FOLDER / "channels").glob("*.yaml"))}
+
+
+def find_campaign(name: str) -> Path:
+    """Path of a campaign given as a file or by its name in the library.
+
+    Raises:
+        CampaignError: neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    ready = library()
+    if name in ready:
+        return ready[name]
+    close = difflib.get_close_matches(name, ready, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"the library has {', '.join(ready)}"
+    raise CampaignError(f"there is no campaign file '{name}', and no ready campaign of that name; {hint}")
+
+
+def load_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign:
+    """Campaign from a YAML file.
+
+    Relative paths are relative to the file, those of overrides to the working folder.
+
+    Args:
+        path: The file.
+        overrides: "key=value" with dots between nested keys, as of `--set`.
+
+    Raises:
+        CampaignError: the file, a key or a value is wrong; one message with file, line and key.
+    """
+    from pydantic import ValidationError
+
+    from rheobase.campaigns.schema import Campaign
+
+    content = read_yaml(path)
+    for place in _PATH_KEYS:
+        _make_absolute(content, place, path.parent.resolve())
+    overridden = set()
+    for override in overrides:
+        overridden.add(_override(content, override))
+    for place in _PATH_KEYS:
+        _make_absolute(content, place, Path.cwd())
+    try:
+        return Campaign.model_validate(content)
+    except ValidationError as error:
+        raise CampaignError("\n".join(_explain(detail, content, path, overridden) for detail in error.errors())) from error
+
+
+_PATH_KEYS = (("recordings", "folder"), ("model", "morphology"), ("model", "mechanisms"))
+
+
+def read_yaml(path: Path) -> Any:
+    """Content of a YAML file, its line numbers kept (ruamel.yaml's round-trip types).
+
+    Raises:
+        CampaignError: not YAML, a key given twice, or not a mapping.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import DuplicateKeyError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise CampaignError(f"{path}, line {line}: {str(error.problem).splitlines()[0]}; keep one of them") from error
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise CampaignError(f"{path}, line {line}: not valid YAML: {error.problem or error.context}") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise CampaignError(f"{path}: not valid YAML: {error}") from error
+    except OSError as error:
+        raise CampaignError(f"{path} cannot be read: {error.strerror}") from error
+    if not isinstance(content, dict):
+        raise CampaignError(f"{path}: expected keys like 'name: ...', got {type(content).__name__}")
+    return content
+
+
+def _make_absolute(content: Any, place: tuple[str, str], base: Path) -> None:
+    section = content.get(place[0])
+    if isinstance(section, dict) and isinstance(section.get(place[1]), str):
+        value = Path(section[place[1]]).expanduser()
+        section[place[1]] = str(value if value.is_absolute() else base / value)
+
+
+def _override(content: Any, override: str) -> tuple[str, ...]:
+    """Set one key; the names of parameters have dots of their own, so a known whole rest comes first."""
+    from ruamel.yaml import YAML
+
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise CampaignError(f"--set {override}: expected KEY=VALUE, such as search.evaluations=500")
+    value = YAML(typ="safe").load(text) if text else None
+    section, rest, place = content, name, []
+    while "." in rest and rest not in section:
+        head, _, tail = rest.partition(".")
+        if head in section and not isinstance(section[head], dict) and section[head] is not None:
+            raise CampaignError(f"--set {override}: '{'.'.join([*place, head])}' is a value, not a group of keys")
+        if place and place[-1] == "parameters":
+            break
+        if section.get(head) is None:
+            section[head] = {}
+        section, rest = section[head], tail
+        place.append(head)
+    if isinstance(section.get(rest), dict) and not isinstance(value, dict) and value is not None and "value" in section[rest]:
+        section[rest]["value"] = value
+    else:
+        section[rest] = value
+    return (*place, rest)
+
+
+def _explain(detail: ErrorDetails, content: Any, path: Path, overridden: set[tuple[str, ...]]) -> str:
+    place = tuple(str(part) for part in detail["loc"] if part not in ("ParameterEntry",))
+    key = ".".join(place)
+    if place in overridden:
+        where = f"--set {key}"
+    else:
+        line = _line(content, detail["loc"])
+        where = f"{path}, line {line}, {key}" if line else f"{path}, {key}"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        known = list(_known_keys(detail["loc"]))
+        close = difflib.get_close_matches(str(place[-1]), known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known keys here: {', '.join(sorted(known))}"
+        message = f"unknown key; {hint}"
+    elif detail["type"] == "missing":
+        message = "this key is missing; it has no default"
+    elif isinstance(detail["input"], str | int | float | bool) and repr(detail["input"]) not in message:
+        message = f"{message}, got {detail['input']!r}"
+    return f"{where}: {message}"
+
+
+def _line(content: Any, location: Sequence[object]) -> int | None:
+    """Line of the deepest part of a key that the file has."""
+    line = None
+    section = content
+    for part in location:
+        try:
+            line = (section.lc.item(part) if isinstance(section, list) else section.lc.key(part))[0] + 1
+            section = section[part]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            break
+    return line
+
+
+def _known_keys(location: Sequence[object]) -> Iterator[str]:
+    """Keys that the schema knows beside a given one."""
+    from pydantic import BaseModel
+
+    from rheobase.campaigns.schema import Campaign
+
+    models: list[Any] = [Campaign]
+    for part in location[:-1]:
+        inner: list[Any] = []
+        for model in models:
+            field = model.model_fields.get(str(part)) if isinstance(model, type) and issubclass(model, BaseModel) else None
+            inner.extend(_models_in(field.annotation) if field is not None else [model])
+        models = inner or models
+    for model in models:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from model.model_fields
+
+
+def _models_in(annotation: Any) -> list[Any]:
+    from typing import get_args
+
+    from pydantic import BaseModel
+
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def find_ready(name: str) -> Path:
+    """Path of a ready campaign or channel set.
+
+    Raises:
+        CampaignError: there is none of that name.
+    """
+    ready = {**channel_sets(), **library()}
+    if name not in ready:
+        close = difflib.get_close_matches(name, ready, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(ready)}"
+        raise CampaignError(f"the library has no '{name}'; {hint}")
+    return ready[name]
+
+
+def describe(path: Path) -> str:
+    """First sentence of what a ready file says of itself."""
+    return str(read_yaml(path).get("description", "")).strip().split(". ")[0].replace("\n", " ").rstrip(".")

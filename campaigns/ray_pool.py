@@ -1,0 +1,194 @@
+"""Workers on Ray: each is an actor that supervises one simulator process. The only module that imports ray."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rheobase.campaigns.pool import Outcome, Task
+from rheobase.campaigns.supervisor import BuildError, SimulatorDefect, SimulatorLost, SupervisedSimulator
+from rheobase.features.errors import CampaignError, RheobaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TRIES = 2  # a task whose worker vanished (a lost node) is given to another one, once
+
+
+class Worker:
+    """A Ray actor: one supervised simulator."""
+
+    def __init__(self, factory: Callable[..., object], arguments: tuple[object, ...]) -> None:
+        self._build = (factory, arguments)
+        self._simulator: SupervisedSimulator | None = None
+
+    def build(self) -> str | None:
+        """Build the simulator; the text of an error that a user can mend, or None."""
+        try:
+            self._simulator = SupervisedSimulator(*self._build)
+        except (RheobaseError, SimulatorDefect) as error:
+            return str(error)
+        return None
+
+    def run(self, task: Task) -> Outcome:
+        """Run one task to its end, whatever that is."""
+        begin = time.monotonic()
+        value, failure = None, None
+        try:
+            assert self._simulator is not None
+            value = self._simulator.call(task.method, task.arguments, task.limit_s)
+        except (SimulatorLost, RheobaseError) as error:
+            failure = str(error)
+        except SimulatorDefect as error:
+            failure = f"defect: {error}"
+        return Outcome(task.key, value, failure, time.monotonic() - begin)
+
+
+@dataclass
+class _Running:
+    task: Task
+    actor: Any
+    tries: int
+
+
+class RayPool:
+    """Actors with one CPU each.
+
+    Args:
+        factory: Importable callable that builds what tasks are sent to.
+        arguments: Its arguments.
+        workers: Number of workers.
+
+    Raises:
+        BuildError: the workers cannot build it.
+    """
+
+    def __init__(self, factory: Callable[..., object], arguments: tuple[object, ...], workers: int) -> None:
+        import ray
+
+        self._ray = ray
+        self._arguments = (factory, ray.put(arguments))
+        self._running: dict[Any, _Running] = {}
+        self._idle: list[Any] = []
+        self._building: dict[Any, Any] = {}
+        self._orphans: list[_Running] = []
+        for _ in range(workers):
+            self._hire()
+        while self._building and not self._idle:  # the first to be ready is enough to begin with
+            self._welcome(None)
+
+    @property
+    def free(self) -> int:
+        """Number of workers without a task."""
+        return max(0, len(self._idle) - len(self._orphans))
+
+    @property
+    def size(self) -> int:
+        """Number of workers, those being built included."""
+        return len(self._idle) + len(self._running) + len(self._building)
+
+    def submit(self, task: Task) -> None:
+        """Give a task to a free worker."""
+        actor = self._idle.pop()
+        self._give(_Running(task, actor, 0), actor)
+
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        """Tasks that ended within the time; new workers are taken in on the way."""
+        references = [*self._running, *self._building]
+        if not references:
+            return []
+        ready, _ = self._ray.wait(references, num_returns=1, timeout=timeout_s, fetch_local=True)
+        outcomes = []
+        for reference in ready:
+            if reference in self._building:
+                self._welcome(reference)
+            else:
+                outcomes.extend(self._collect(reference))
+        while self._orphans and self._idle:
+            self._give(self._orphans.pop(0), self._idle.pop())
+        return outcomes
+
+    def close(self) -> None:
+        """End all workers, with them their simulators."""
+        actors = [*self._idle, *(entry.actor for entry in self._running.values()), *self._building.values()]
+        for actor in actors:
+            with contextlib.suppress(Exception):  # an actor that is dead already is what we want
+                self._ray.kill(actor)
+        self._idle, self._running, self._building, self._orphans = [], {}, {}, []
+
+    def _hire(self) -> None:
+        # No restarts by Ray: while one goes on, calls fail for seconds. We hire anew instead.
+        actor = self._ray.remote(num_cpus=1, max_restarts=0)(Worker).remote(*self._arguments)
+        self._building[actor.build.remote()] = actor
+
+    def _welcome(self, reference: Any | None) -> None:
+        if reference is None:
+            ready, _ = self._ray.wait(list(self._building), num_returns=1)
+            reference = ready[0]
+        actor = self._building.pop(reference)
+        try:
+            problem = self._ray.get(reference)
+        except self._ray.exceptions.RayActorError:
+            self._hire()  # its node is gone; Ray starts the new one where there is room
+            return
+        if problem is not None:
+            self.close()
+            raise BuildError(problem)
+        self._idle.append(actor)
+
+    def _give(self, entry: _Running, actor: Any) -> None:
+        self._running[actor.run.remote(entry.task)] = _Running(entry.task, actor, entry.tries + 1)
+
+    def _collect(self, reference: Any) -> list[Outcome]:
+        entry = self._running.pop(reference)
+        try:
+            outcome = self._ray.get(reference)
+        except self._ray.exceptions.RayActorError as error:
+            self._hire()
+            if entry.tries >= _TRIES:
+                return [Outcome(entry.task.key, None, f"crash: its worker was lost ({_first_line(error)})", 0.0)]
+            self._orphans.append(entry)
+            return []
+        self._idle.append(entry.actor)
+        return [outcome]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+@contextlib.contextmanager
+def ray_cluster(address: str, workers: int) -> Any:
+    """A Ray runtime for the time of a campaign: our own on this machine, or a cluster's.
+
+    Args:
+        address: "local", or a cluster's address ("auto" finds the one this machine belongs to).
+        workers: CPUs of a local one.
+
+    Raises:
+        CampaignError: there is no cluster at the address.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "include_dashboard": False}
+    if address == "local":
+        options.update(address="local", num_cpus=workers)
+    else:
+        options = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise CampaignError(f"no Ray cluster at '{address}' ({_first_line(error)}); start one with `ray start --head`") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()

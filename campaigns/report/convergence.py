@@ -1,0 +1,206 @@
+"""How the search went: scores against evaluations and time, failures, and what an evaluation costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase.campaigns.report import drawing
+from rheobase.objectives.scores import FAILURE_SCORE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from rheobase.campaigns.report.data import ReportData
+
+MEDIAN_OVER = 100
+_MOST_REASONS = 10
+_LONGEST_REASON = 48
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """The record as curves, all of shape (evaluations,).
+
+    Attributes:
+        total: Total score of every evaluation (standard deviations).
+        worst: Its worst score (standard deviations).
+        best_total: Lowest total so far.
+        best_worst: Lowest worst score so far.
+        median_total: Median total of the last MEDIAN_OVER evaluations.
+        elapsed_s: Time since the search began, pauses between runs left out (s).
+    """
+
+    total: NDArray[np.float64]
+    worst: NDArray[np.float64]
+    best_total: NDArray[np.float64]
+    best_worst: NDArray[np.float64]
+    median_total: NDArray[np.float64]
+    elapsed_s: NDArray[np.float64]
+
+
+def progress(data: ReportData) -> Progress:
+    """Curves of the record; empty ones for an empty record or targets without objectives."""
+    columns = [f"score.{objective}" for objective in data.targets.objectives]
+    columns = [column for column in columns if column in data.record.columns]
+    rows = len(data.record) if columns else 0
+    scores = data.record[columns].to_numpy(dtype=float) if rows else np.zeros((0, 1))
+    scores = np.where(np.isfinite(scores), scores, FAILURE_SCORE)
+    total, worst = scores.sum(axis=1), scores.max(axis=1)
+    import pandas as pd
+
+    median = pd.Series(total).rolling(MEDIAN_OVER, min_periods=1).median().to_numpy(dtype=float)
+    return Progress(
+        total, worst, np.minimum.accumulate(total), np.minimum.accumulate(worst), median, _elapsed(data, rows)
+    )
+
+
+def failure_reasons(data: ReportData) -> list[tuple[str, int]]:
+    """Kinds of failure, the most frequent first: the text before the first colon, rare ones put together."""
+    if "failure" not in data.record.columns:
+        return []
+    texts = [str(text) for text in data.record["failure"].dropna()]
+    counts = Counter(_shortened(text.partition(":")[0].strip() or "no reason given") for text in texts)
+    ranked = counts.most_common()
+    rest = sum(count for _, count in ranked[_MOST_REASONS:])
+    return ranked[:_MOST_REASONS] + ([("others", rest)] if rest else [])
+
+
+def convergence_figure(data: ReportData) -> Figure | None:
+    """Total and worst scores against evaluations and time; None without evaluations."""
+    curves = progress(data)
+    if len(curves.total) == 0:
+        return None
+    size, unit = _time_unit(float(curves.elapsed_s[-1]))
+    with drawing.style():
+        figure = drawing.new_figure(drawing.PAGE_WIDTH_IN, 4.4)
+        grid = figure.subplots(2, 2, sharey="row", sharex="col")
+        sides = (np.arange(1, len(curves.total) + 1, dtype=float), curves.elapsed_s / size)
+        for column, along in enumerate(sides):
+            _draw_scores(grid[0, column], along, curves.total, curves.best_total, curves.median_total)
+            _draw_scores(grid[1, column], along, curves.worst, curves.best_worst, None)
+            grid[1, column].axhline(
+                data.ensemble.largest_score, color=drawing.WARNING, linewidth=0.9, linestyle=(0, (4, 2)),
+                label=f"limit {drawing.number(data.ensemble.largest_score)}",
+            )  # fmt: skip
+            drawing.plain_ticks(grid[1, column].xaxis)
+        limit = data.ensemble.largest_score
+        drawing.score_axis(grid[0, 0], "y", float(curves.total.max()), limit * max(len(data.targets.objectives), 1) / 5)
+        drawing.score_axis(grid[1, 0], "y", float(curves.worst.max()), limit)
+        grid[0, 0].set_ylabel("Total score (std)")
+        grid[1, 0].set_ylabel("Worst score (std)")
+        grid[1, 0].set_xlabel("Evaluations")
+        grid[1, 1].set_xlabel(f"Time since the search began ({unit})")
+        for row in range(2):
+            grid[row, 1].legend(loc="upper right", facecolor="white", frameon=True, edgecolor="none", framealpha=0.85)
+        return figure
+
+
+def cost_figure(data: ReportData) -> Figure | None:
+    """Failures by reason left, CPU time per evaluation right; None without evaluations."""
+    if data.record.empty:
+        return None
+    reasons = failure_reasons(data)
+    with drawing.style():
+        figure = drawing.new_figure(drawing.PAGE_WIDTH_IN, max(2.3, 0.22 * len(reasons) + 0.9))
+        left, right = figure.subplots(1, 2)
+        _draw_failures(left, reasons, len(data.record))
+        _draw_costs(right, data)
+        return figure
+
+
+def _draw_scores(
+    axes: Axes,
+    along: NDArray[np.float64],
+    each: NDArray[np.float64],
+    best: NDArray[np.float64],
+    median: NDArray[np.float64] | None,
+) -> None:
+    axes.plot(along, each, ".", color=drawing.MEMBERS, markersize=2.0, alpha=0.7, rasterized=len(each) > 200, zorder=1)
+    places = _thinned(len(along))
+    if median is not None:
+        axes.plot(
+            along[places], median[places], color=drawing.QUIET, linewidth=1.1, zorder=2,
+            label=f"median of the last {MEDIAN_OVER}",
+        )  # fmt: skip
+    steps = np.unique(np.concatenate([[0], np.flatnonzero(np.diff(best)) + 1, [len(best) - 1]]))
+    marker = "o" if len(best) == 1 else None
+    axes.plot(
+        along[steps], best[steps], color=drawing.BEST, linewidth=1.8, drawstyle="steps-post", marker=marker,
+        zorder=3, label="best so far",
+    )  # fmt: skip
+
+
+def _draw_failures(axes: Axes, reasons: list[tuple[str, int]], evaluations: int) -> None:
+    failed = sum(count for _, count in reasons)
+    axes.set_title(f"{failed} of {evaluations} evaluations ended early")
+    if not reasons:
+        axes.set_axis_off()
+        axes.text(0.0, 0.9, "Every evaluation reached its end.", transform=axes.transAxes, va="top")
+        return
+    names, counts = zip(*reasons, strict=True)
+    bars = axes.barh(range(len(names)), counts, color=drawing.WARNING, alpha=0.75, height=0.65)
+    axes.bar_label(bars, [str(count) for count in counts], padding=3, fontsize=7.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(max(len(names), 4) - 0.4, -0.6)
+    axes.margins(x=0.15)
+    axes.set_xlabel("Evaluations")
+    drawing.plain_ticks(axes.xaxis)
+
+
+def _draw_costs(axes: Axes, data: ReportData) -> None:
+    seconds = data.record["cpu_seconds"].to_numpy(dtype=float) if "cpu_seconds" in data.record.columns else np.zeros(0)
+    seconds = seconds[np.isfinite(seconds)]
+    axes.set_title("Cost of an evaluation")
+    axes.set_xlabel("CPU time (s)")
+    axes.set_ylabel("Evaluations")
+    if len(seconds) == 0:
+        return
+    ended_early = data.record["failure"].notna().to_numpy()[np.isfinite(data.record["cpu_seconds"].to_numpy(dtype=float))]
+    bins = np.linspace(0.0, max(float(seconds.max()), 1e-3), 31)
+    axes.hist(
+        [seconds[~ended_early], seconds[ended_early]], bins=bins, stacked=True, rwidth=0.9,
+        color=[drawing.BEST, drawing.WARNING], alpha=0.75, label=["complete", "ended early"],
+    )  # fmt: skip
+    axes.legend()
+    drawing.plain_ticks(axes.xaxis)
+    drawing.plain_ticks(axes.yaxis)
+
+
+def _elapsed(data: ReportData, rows: int) -> NDArray[np.float64]:
+    """Seconds since the search began; where that is longer than the search ran, the longest gaps are pauses."""
+    if rows == 0:
+        return np.zeros(0)
+    if "ended" not in data.record.columns:
+        return np.linspace(data.wall_seconds / rows, data.wall_seconds, rows)
+    ended = np.maximum.accumulate(np.nan_to_num(data.record["ended"].to_numpy(dtype=float)))
+    gaps = np.diff(ended)
+    excess = gaps.sum() - data.wall_seconds
+    for place in np.argsort(gaps)[::-1]:
+        if excess <= 0:
+            break
+        cut = min(excess, gaps[place] - float(np.median(gaps)))
+        gaps[place] -= cut
+        excess -= cut
+    first = max(data.wall_seconds - gaps.sum(), 0.0)
+    return first + np.concatenate([[0.0], np.cumsum(gaps)])
+
+
+def _thinned(count: int, most: int = 600) -> NDArray[np.intp]:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.intp))
+
+
+def _time_unit(longest_s: float) -> tuple[float, str]:
+    for size, unit in ((3600.0, "h"), (60.0, "min")):
+        if longest_s >= 2 * size:
+            return size, unit
+    return 1.0, "s"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"

@@ -1,0 +1,105 @@
+"""The campaign as an Optuna study, for dashboards: a copy of the record that can be made again at any time."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from typing import TYPE_CHECKING, Any
+
+from rheobase.objectives.scores import summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from rheobase.campaigns.record import RecordedEvaluation
+    from rheobase.fitting.search.space import Dimension
+
+# A dashboard reads every trial at each of its looks: beyond this many only the best are added.
+ALL_OF_THE_FIRST = 2000
+THEN_THE_BEST = 100
+
+
+class StudyMirror:
+    """Adds every evaluation to an Optuna journal as a finished trial.
+
+    The value is the sum of scores; worst and median score, failure and features are user attributes.
+
+    Args:
+        journal: The journal file; one that cannot be read is set aside and made again from the record.
+        name: Name of the study.
+        dimensions: The free parameters.
+        recorded: Evaluations that the record holds already.
+    """
+
+    def __init__(
+        self, journal: Path, name: str, dimensions: Sequence[Dimension], recorded: Iterable[RecordedEvaluation]
+    ) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(logging.ERROR)
+        self._optuna = optuna
+        self._distributions = {
+            d.name: optuna.distributions.FloatDistribution(d.low, d.high, log=d.logarithmic) for d in dimensions
+        }
+        try:
+            self._study = self._open(journal, name)
+            known = {_key(trial) for trial in self._study.get_trials(deepcopy=False)}
+        except Exception:  # whatever a damaged journal raises: the record is the original
+            journal.replace(journal.with_name(journal.name + ".damaged"))
+            self._study, known = self._open(journal, name), set()
+        self._added = 0
+        self._best: list[float] = []
+        for row in recorded:
+            if not self._worth_adding(row):
+                continue
+            if (row.search, row.number) not in known:
+                self._add(row)
+
+    def evaluated(self, row: RecordedEvaluation) -> None:
+        """Add a new evaluation."""
+        if self._worth_adding(row):
+            self._add(row)
+
+    def _open(self, journal: Path, name: str) -> Any:
+        storage = self._optuna.storages.JournalStorage(
+            self._optuna.storages.journal.JournalFileBackend(str(journal))
+        )
+        study = self._optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+        study.set_metric_names(["sum of scores"])
+        return study
+
+    def _worth_adding(self, row: RecordedEvaluation) -> bool:
+        total = summarize(row.scores).total
+        self._added += 1
+        if len(self._best) < THEN_THE_BEST:
+            heapq.heappush(self._best, -total)
+            return True
+        is_elite = total < -self._best[0]
+        if is_elite:
+            heapq.heapreplace(self._best, -total)
+        return is_elite or self._added <= ALL_OF_THE_FIRST
+
+    def _add(self, row: RecordedEvaluation) -> None:
+        summary = summarize(row.scores)
+        attributes: dict[str, Any] = {
+            "evaluation": f"{row.search} {row.number}",
+            "worst score": summary.worst,
+            "median score": summary.median,
+            "CPU seconds": row.cpu_seconds,
+            **({"failure": row.failure} if row.failure else {}),
+            **{f"feature {name}": value for name, value in row.features.items()},
+        }
+        self._study.add_trial(
+            self._optuna.trial.create_trial(
+                params=row.parameters,
+                distributions=self._distributions,
+                value=summary.total,
+                user_attrs=attributes,
+            )
+        )
+
+
+def _key(trial: Any) -> tuple[str, int]:
+    search, _, number = str(trial.user_attrs.get("evaluation", " -1")).rpartition(" ")
+    return search, int(number)

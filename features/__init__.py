@@ -1,0 +1,1 @@
+"""What was measured: recordings, their readers, and the features extracted from them."""

@@ -1,0 +1,101 @@
+"""Properties of each recorded cell: rheobase, holding, input resistance, resting potential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from rheobase.features.sweeps import SweepMeasurement
+
+# Input resistance is the slope at the holding potential, before rectification bends the I-V curve.
+_SMALL_DEFLECTION_mV = 15.0
+_LONG_STEP_MS = 100.0
+
+
+@dataclass(frozen=True)
+class CellProperties:
+    """What a recorded cell's sweeps say about the cell itself; None where they do not.
+
+    Attributes:
+        rheobase_nA: Smallest step above holding that made it spike (nA).
+        bracketed: Whether a smaller step was given that did not.
+        holding_current_nA: Median current outside the steps (nA).
+        holding_voltage_mV: Median voltage before the steps (mV).
+        input_resistance_MOhm: Slope of the plateau voltage over small hyperpolarising steps (MOhm).
+        resting_potential_mV: Plateau voltage at which the whole injected current is zero (mV), interpolated.
+        sweeps: Number of sweeps with a step.
+    """
+
+    rheobase_nA: float | None
+    bracketed: bool
+    holding_current_nA: float
+    holding_voltage_mV: float
+    input_resistance_MOhm: float | None
+    resting_potential_mV: float | None
+    sweeps: int
+
+
+def cell_properties(
+    sweeps: Sequence[SweepMeasurement], rheobase_protocols: Collection[str]
+) -> CellProperties:
+    """Properties of one cell from all its sweeps.
+
+    Args:
+        sweeps: The cell's sweeps, at least one.
+        rheobase_protocols: Protocols that define the rheobase (any case); empty: every step of 100 ms or more.
+    """
+    chosen = {name.lower() for name in rheobase_protocols}
+    long_steps = [sweep for sweep in sweeps if sweep.step.duration_ms >= _LONG_STEP_MS]
+    depolarising = [
+        sweep
+        for sweep in (sweeps if chosen else long_steps)
+        if sweep.step.amplitude_nA > 0 and (not chosen or sweep.protocol.lower() in chosen)
+    ]
+    spiking = [sweep.step.amplitude_nA for sweep in depolarising if sweep.spikes]
+    rheobase = min(spiking, default=None)
+    silent_below = [s for s in depolarising if not s.spikes and rheobase and s.step.amplitude_nA < rheobase]
+    return CellProperties(
+        rheobase_nA=rheobase,
+        bracketed=bool(silent_below),
+        holding_current_nA=float(np.median([sweep.step.holding_nA for sweep in sweeps])),
+        holding_voltage_mV=float(np.median([sweep.baseline_mV for sweep in sweeps])),
+        input_resistance_MOhm=_input_resistance(long_steps),
+        resting_potential_mV=_resting_potential(long_steps),
+        sweeps=len(sweeps),
+    )
+
+
+def _input_resistance(sweeps: Sequence[SweepMeasurement]) -> float | None:
+    small = [
+        (sweep.step.amplitude_nA, sweep.plateau_mV - sweep.baseline_mV)
+        for sweep in sweeps
+        if sweep.step.amplitude_nA < 0 and abs(sweep.plateau_mV - sweep.baseline_mV) <= _SMALL_DEFLECTION_mV
+    ]
+    if not small:
+        return None
+    current, deflection = np.array(small).T
+    resistance = float(np.dot(current, deflection) / np.dot(current, current))  # through the origin
+    return resistance if resistance > 0 else None
+
+
+def _resting_potential(sweeps: Sequence[SweepMeasurement]) -> float | None:
+    points = []
+    for sweep in sweeps:
+        points.append((sweep.step.holding_nA, sweep.baseline_mV))
+        if not sweep.spikes:
+            points.append((sweep.step.holding_nA + sweep.step.amplitude_nA, sweep.plateau_mV))
+    if not points:
+        return None
+    current, voltage = np.array(points).T
+    if current.min() > 0 or current.max() < 0:
+        return None  # extrapolating an I-V curve that rectifies would be a guess
+    near = np.argsort(np.abs(current), kind="stable")[: max(4, len(current) // 3)]
+    if np.ptp(current[near]) == 0:
+        return float(np.mean(voltage[near]))
+    slope, intercept = np.polyfit(current[near], voltage[near], 1)
+    return float(intercept)

@@ -1,0 +1,1 @@
+"""Models, simulation and search."""

@@ -1,0 +1,1 @@
+"""Cell models on BluePyOpt and NEURON: from parameters to features and scores."""

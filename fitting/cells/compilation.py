@@ -1,0 +1,107 @@
+"""Compiling mechanisms once per machine, and loading them once per process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from rheobase.features.errors import ModelError
+from rheobase.fitting.cells.mechanisms import Mechanism, content_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_loaded: dict[str, str] = {}  # mechanism name -> hash of its text; a library stays in its process for good
+
+
+def cache_folder() -> Path:
+    """Where compiled mechanisms are kept: $RHEOBASE_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("RHEOBASE_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rheobase"
+
+
+def compile_mechanisms(mechanisms: Iterable[Mechanism]) -> Path:
+    """Shared library of the mechanisms, from the cache or compiled into it.
+
+    The key is the content of all files, NEURON's version and the kind of machine; processes that want the same
+    library at once wait for the first of them.
+
+    Raises:
+        ModelError: no C++ compiler, or the compiler's complaint about a file.
+    """
+    chosen = tuple(sorted(mechanisms, key=lambda item: item.name))
+    key = hashlib.sha256(
+        "\0".join((content_hash(chosen), version("neuron"), platform.machine(), sys.platform)).encode()
+    ).hexdigest()[:24]
+    folder = cache_folder() / "mechanisms" / key
+    library_record = folder / "library"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not library_record.is_file():  # written last, so a compilation that was killed starts afresh
+            shutil.rmtree(folder, ignore_errors=True)
+            library = _compile(chosen, folder)
+            library_record.write_text(str(library.relative_to(folder)))
+        return folder / library_record.read_text()
+
+
+def _compile(mechanisms: tuple[Mechanism, ...], folder: Path) -> Path:
+    if shutil.which(os.environ.get("CXX", "c++")) is None and shutil.which("g++") is None:
+        raise ModelError(
+            "compiling ion channels needs a C++ compiler and make, and there is none: install them "
+            "(Debian, Ubuntu: apt install g++ make; Fedora: dnf install gcc-c++ make; macOS: xcode-select --install)"
+        )
+    sources = folder / "mod"
+    sources.mkdir(parents=True)
+    for mechanism in mechanisms:
+        (sources / f"{mechanism.name}.mod").write_text(mechanism.text, encoding="utf-8")
+    nrnivmodl = Path(sys.executable).parent / "nrnivmodl"
+    command = str(nrnivmodl) if nrnivmodl.exists() else shutil.which("nrnivmodl")
+    if command is None:
+        raise ModelError("nrnivmodl, which comes with NEURON, is not on the PATH; reinstall the package neuron")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    run = subprocess.run([command, "mod"], cwd=folder, capture_output=True, text=True, env=environment, check=False)
+    libraries = sorted(folder.glob("*/libnrnmech.*")) + sorted(folder.glob("*/.libs/libnrnmech.*"))
+    if run.returncode != 0 or not libraries:
+        complaint = "\n".join((run.stdout + run.stderr).strip().splitlines()[-12:])
+        files = ", ".join(mechanism.source for mechanism in mechanisms)
+        raise ModelError(f"nrnivmodl could not compile the mechanisms ({files}):\n{complaint}")
+    return libraries[0]
+
+
+def load_mechanisms(mechanisms: Iterable[Mechanism]) -> None:
+    """Make the mechanisms known to the NEURON of this process; what it has already is not loaded twice.
+
+    Raises:
+        ModelError: the process has another mechanism of the same name, which NEURON cannot exchange.
+    """
+    from neuron import h
+
+    missing = []
+    for mechanism in mechanisms:
+        own_hash = content_hash((mechanism,))
+        if _loaded.get(mechanism.name) == own_hash:
+            continue
+        if mechanism.name in _loaded or hasattr(h, mechanism.name):
+            raise ModelError(
+                f"this process has already loaded another mechanism named '{mechanism.name}' than {mechanism.source}; "
+                "NEURON cannot exchange it: start a new process (and remove x86_64/ from the working folder, "
+                "which NEURON loads by itself)"
+            )
+        missing.append(mechanism)
+    if not missing:
+        return
+    library = compile_mechanisms(missing)
+    h.nrn_load_dll(str(library))
+    for mechanism in missing:
+        _loaded[mechanism.name] = content_hash((mechanism,))

@@ -1,0 +1,1 @@
+"""Ensembles of cell models: selection, validation and export."""

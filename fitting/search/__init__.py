@@ -1,0 +1,1 @@
+"""Ask/tell searches; none of them simulates."""

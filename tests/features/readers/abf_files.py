@@ -1,0 +1,32 @@
+"""Axon binary files of version 1 made up for tests: pyabf writes one channel, the rest is put into the header here."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyabf.abfWriter import writeABF1
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def write_abf(
+    path: Path, channels: dict[str, NDArray[np.float64]], interval_us: float, dac_unit: str = ""
+) -> None:
+    """Sweeps of channels {unit: samples of shape (sweeps, samples)}, sampled every `interval_us`."""
+    interleaved = np.stack(list(channels.values()), axis=-1).reshape(len(next(iter(channels.values()))), -1)
+    writeABF1(interleaved, str(path), 1e6, units="mV")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<h", content, 120, len(channels))
+    struct.pack_into("<f", content, 122, interval_us / len(channels))  # between samples of different channels
+    for index, unit in enumerate(channels):
+        struct.pack_into("<h", content, 378 + 2 * index, index)
+        struct.pack_into("<h", content, 410 + 2 * index, index)
+        struct.pack_into("8s", content, 602 + 8 * index, unit.encode().ljust(8))
+    for index in range(4):
+        struct.pack_into("8s", content, 1346 + 8 * index, dac_unit.encode().ljust(8))
+    path.write_bytes(bytes(content))
