@@ -14,9 +14,9 @@ from rheobase.fitting.cells.probe import CostProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from rheobase.campaigns.schema import Campaign
+    from rheobase.fitting.cells.model import CellModel
 
 _LIMIT_S = 120.0
 
@@ -42,11 +42,12 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
         cost = simulator.call("measure", (), _LIMIT_S)
     finally:
         simulator.close()
-    say(f"  model: {model.morphology.name}, {cost.sections} sections, {cost.segments} segments (built in {built_s:.1f} s)")
+    size = f"{cost.sections} sections, {cost.segments} segments"
+    say(f"  model: {model.morphology.name}, {size} (built in {built_s:.1f} s)")
     for parameter in model.free_parameters:
         low, high = parameter.bounds or (0.0, 0.0)
         scale = ", logarithmic" if parameter.logarithmic else ""
-        say(f"    {parameter.name}: {low:g} to {high:g} {parameter.unit}{scale}")
+        say(f"    {parameter.name}: {low:g} to {high:g} {parameter.unit}{scale}".replace(" ,", ","))
     config, workers = campaign.search, campaign.cluster.workers or os.cpu_count() or 1
     simulated_s = _simulated_s(campaign)
     seconds = cost.cpu_seconds_per_simulated_second * simulated_s
@@ -60,22 +61,15 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
     say("Everything is in order.")
 
 
-def _recordings(campaign: Campaign, model: object) -> str:
-    from rheobase.fitting.cells.model import CellModel
-
+def _recordings(campaign: Campaign, model: CellModel) -> str:
     config = campaign.recordings
     if config.surrogates is not None:
-        assert isinstance(model, CellModel)
-        cells = hidden_parameters(config.surrogates, model, campaign.seed)
-        return f"surrogates, {len(cells)} virtual cells"
-    folder = build_folder(campaign, _nowhere(campaign))
+        virtual = hidden_parameters(config.surrogates, model, campaign.seed)
+        return f"surrogates, {len(virtual)} virtual cells"
+    assert config.folder is not None  # the schema asks for one or the other
+    folder = build_folder(campaign, config.folder)
     cells = list_cells(folder)
     return f"{len(cells)} cells in {folder.folder} ({', '.join(cells[:6])}{', ...' if len(cells) > 6 else ''})"
-
-
-def _nowhere(campaign: Campaign) -> Path:
-    assert campaign.recordings.folder is not None
-    return campaign.recordings.folder
 
 
 def _simulated_s(campaign: Campaign) -> float:

@@ -48,9 +48,7 @@ def choose_ensemble(
     return Ensemble(campaign.name, limit, len(accepted), tuple(members))
 
 
-def _member(
-    row: pd.Series, dimensions: Sequence[Dimension], objectives: Sequence[str], limit: float
-) -> Member:
+def _member(row: pd.Series, dimensions: Sequence[Dimension], objectives: Sequence[str], limit: float) -> Member:
     scores = {name: float(row[f"score.{name}"]) for name in objectives}
     features = {name: float(row[f"feature.{name}"]) for name in objectives if np.isfinite(row[f"feature.{name}"])}
     worst = max(scores.values())

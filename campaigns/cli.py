@@ -26,7 +26,7 @@ _workers = click.option("--workers", type=click.IntRange(min=1), help="Number of
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rheobase")
 def commands() -> None:
-    """Fit neuron models to what was measured. Start with: rheobase library"""
+    """Fit neuron models to what was measured. What is ready to run: rheobase library."""
 
 
 @commands.command()
@@ -150,11 +150,14 @@ def main() -> None:
     from rheobase.features.errors import RheobaseError
 
     try:
-        commands(standalone_mode=True)
+        sys.exit(commands.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except RheobaseError as error:
         click.echo(f"rheobase: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         click.echo("rheobase: interrupted; the same command resumes", err=True)
         sys.exit(EXIT_STOPPED)
 

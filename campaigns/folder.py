@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from rheobase.campaigns.record import writing
+from rheobase.campaigns.writing import write_whole, writing
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.cells.mechanisms import content_hash
 
@@ -73,7 +73,7 @@ class CampaignFolder:
         except (OSError, ValueError) as error:
             raise CampaignError(f"{self.state} is damaged: {error}; restore it or begin in another folder") from error
         if not isinstance(state, dict) or state.get("schema") != SCHEMA:
-            raise CampaignError(f"{self.state}: expected '\"schema\": \"{SCHEMA}\"'; begin in another folder with --out")
+            raise CampaignError(f'{self.state}: expected \'"schema": "{SCHEMA}"\'; begin in another folder with --out')
         return state
 
     def write_state(self, **values: Any) -> None:
@@ -89,28 +89,15 @@ class CampaignFolder:
         """
         essence = {**campaign.essence(), "model_content": _model_hash(model)}
         essence = json.loads(json.dumps(essence))
-        before = self.read_state().get("campaign")
-        if before is None:
-            self.write_state(campaign=essence, configuration=campaign.model_dump(mode="json"))
-            return
+        before = self.read_state().get("campaign", essence)
         different = sorted(_differences(before, essence))
         if different:
             shown = "; ".join(different[:5])
             raise CampaignError(
                 f"{self.path} was begun with another campaign: {shown}. Undo that, or begin anew with --out"
             )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a crash leaves the old one or the new one, nothing between.
-
-    Raises:
-        CampaignError: the disk is full or refuses.
-    """
-    aside = path.with_name(path.name + ".writing")
-    with writing(path):
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
+        # What may change, such as the budget, is kept as it is now: status and report go by it.
+        self.write_state(campaign=before, configuration=campaign.model_dump(mode="json"))
 
 
 def _model_hash(model: CellModel) -> str:

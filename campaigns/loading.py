@@ -72,7 +72,9 @@ def load_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign:
     try:
         return Campaign.model_validate(content)
     except ValidationError as error:
-        raise CampaignError("\n".join(_explain(detail, content, path, overridden) for detail in error.errors())) from error
+        raise CampaignError(
+            "\n".join(_explain(detail, content, path, overridden) for detail in error.errors())
+        ) from error
 
 
 _PATH_KEYS = (("recordings", "folder"), ("model", "morphology"), ("model", "mechanisms"))
@@ -120,7 +122,8 @@ def _override(content: Any, override: str) -> tuple[str, ...]:
     if not equals or not name:
         raise CampaignError(f"--set {override}: expected KEY=VALUE, such as search.evaluations=500")
     value = YAML(typ="safe").load(text) if text else None
-    section, rest, place = content, name, []
+    section, rest = content, name
+    place: list[str] = []
     while "." in rest and rest not in section:
         head, _, tail = rest.partition(".")
         if head in section and not isinstance(section[head], dict) and section[head] is not None:
@@ -131,7 +134,12 @@ def _override(content: Any, override: str) -> tuple[str, ...]:
             section[head] = {}
         section, rest = section[head], tail
         place.append(head)
-    if isinstance(section.get(rest), dict) and not isinstance(value, dict) and value is not None and "value" in section[rest]:
+    if (
+        isinstance(section.get(rest), dict)
+        and not isinstance(value, dict)
+        and value is not None
+        and "value" in section[rest]
+    ):
         section[rest]["value"] = value
     else:
         section[rest] = value
@@ -162,10 +170,11 @@ def _explain(detail: ErrorDetails, content: Any, path: Path, overridden: set[tup
 def _line(content: Any, location: Sequence[object]) -> int | None:
     """Line of the deepest part of a key that the file has."""
     line = None
-    section = content
+    section: Any = content
     for part in location:
         try:
-            line = (section.lc.item(part) if isinstance(section, list) else section.lc.key(part))[0] + 1
+            marks: Any = getattr(section, "lc", None)
+            line = (marks.item(part) if isinstance(section, list) else marks.key(part))[0] + 1
             section = section[part]
         except (AttributeError, KeyError, IndexError, TypeError):
             break
@@ -182,12 +191,13 @@ def _known_keys(location: Sequence[object]) -> Iterator[str]:
     for part in location[:-1]:
         inner: list[Any] = []
         for model in models:
-            field = model.model_fields.get(str(part)) if isinstance(model, type) and issubclass(model, BaseModel) else None
+            field = (
+                model.model_fields.get(str(part)) if isinstance(model, type) and issubclass(model, BaseModel) else None
+            )
             inner.extend(_models_in(field.annotation) if field is not None else [model])
         models = inner or models
     for model in models:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            yield from model.model_fields
+        yield from model.model_fields
 
 
 def _models_in(annotation: Any) -> list[Any]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,3 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """End all workers."""
-
-
-PoolFactory = "Callable[[Callable[..., object], tuple[object, ...]], Pool]"

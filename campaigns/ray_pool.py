@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TRIES = 2  # a task whose worker vanished (a lost node) is given to another one, once
+_LARGEST_LOSS = 10  # so many workers in a row that do not even start: something is wrong with the machines
 
 
 class Worker:
@@ -30,17 +32,25 @@ class Worker:
         """Build the simulator; the text of an error that a user can mend, or None."""
         try:
             self._simulator = SupervisedSimulator(*self._build)
-        except (RheobaseError, SimulatorDefect) as error:
+        except RheobaseError as error:
             return str(error)
+        except SimulatorDefect as error:
+            return f"the simulator could not be built (a defect): {error}"
         return None
 
     def run(self, task: Task) -> Outcome:
-        """Run one task to its end, whatever that is."""
+        """Run one task to its end, whatever that is.
+
+        Raises:
+            BuildError: the simulator was lost earlier and cannot be built again.
+        """
         begin = time.monotonic()
         value, failure = None, None
         try:
             assert self._simulator is not None
             value = self._simulator.call(task.method, task.arguments, task.limit_s)
+        except BuildError:
+            raise  # the fault of this worker, not of the task
         except (SimulatorLost, RheobaseError) as error:
             failure = str(error)
         except SimulatorDefect as error:
@@ -76,6 +86,7 @@ class RayPool:
         self._idle: list[Any] = []
         self._building: dict[Any, Any] = {}
         self._orphans: list[_Running] = []
+        self._lost_in_a_row = 0
         for _ in range(workers):
             self._hire()
         while self._building and not self._idle:  # the first to be ready is enough to begin with
@@ -116,8 +127,7 @@ class RayPool:
         """End all workers, with them their simulators."""
         actors = [*self._idle, *(entry.actor for entry in self._running.values()), *self._building.values()]
         for actor in actors:
-            with contextlib.suppress(Exception):  # an actor that is dead already is what we want
-                self._ray.kill(actor)
+            self._dismiss(actor)
         self._idle, self._running, self._building, self._orphans = [], {}, {}, []
 
     def _hire(self) -> None:
@@ -132,13 +142,24 @@ class RayPool:
         actor = self._building.pop(reference)
         try:
             problem = self._ray.get(reference)
-        except self._ray.exceptions.RayActorError:
-            self._hire()  # its node is gone; Ray starts the new one where there is room
-            return
+        except self._ray.exceptions.RayError as error:
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= _LARGEST_LOSS:
+                problem = f"{self._lost_in_a_row} workers in a row were lost while they started: {_first_line(error)}"
+            else:
+                self._dismiss(actor)
+                self._hire()  # its node is gone; Ray starts the new one where there is room
+                return
         if problem is not None:
+            self._dismiss(actor)
             self.close()
             raise BuildError(problem)
+        self._lost_in_a_row = 0
         self._idle.append(actor)
+
+    def _dismiss(self, actor: Any) -> None:
+        with contextlib.suppress(Exception):  # an actor that is dead already is what we want
+            self._ray.kill(actor)
 
     def _give(self, entry: _Running, actor: Any) -> None:
         self._running[actor.run.remote(entry.task)] = _Running(entry.task, actor, entry.tries + 1)
@@ -147,7 +168,8 @@ class RayPool:
         entry = self._running.pop(reference)
         try:
             outcome = self._ray.get(reference)
-        except self._ray.exceptions.RayActorError as error:
+        except self._ray.exceptions.RayError as error:
+            self._dismiss(entry.actor)
             self._hire()
             if entry.tries >= _TRIES:
                 return [Outcome(entry.task.key, None, f"crash: its worker was lost ({_first_line(error)})", 0.0)]
@@ -184,10 +206,15 @@ def ray_cluster(address: str, workers: int) -> Any:
         options.update(address="local", num_cpus=workers)
     else:
         options = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(**options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise CampaignError(f"no Ray cluster at '{address}' ({_first_line(error)}); start one with `ray start --head`") from error
+        raise CampaignError(
+            f"no Ray cluster at '{address}' ({_first_line(error)}); start one with `ray start --head`"
+        ) from error
+    for number, handler in handlers.items():
+        signal.signal(number, handler)  # Ray puts its own in place, which end the process at once
     try:
         yield
     finally:

@@ -1,24 +1,25 @@
 """The record of a campaign: every evaluation, appended as it ends, never rewritten.
 
 New evaluations go to `tail.jsonl`, one line each, handed to the operating system at once and to the disk every
-second. Every thousand of them become a Parquet file (written aside, then renamed), and a new tail is begun. A line torn by a
-crash is dropped: that candidate is evaluated again.
+second. Every thousand of them become a Parquet file (written aside, then renamed), and a new tail is begun. A line
+torn by a crash is dropped: that candidate is evaluated again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import errno
 import json
 import os
 import time
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+from rheobase.campaigns.writing import replacing, writing
 from rheobase.features.errors import CampaignError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -75,12 +76,12 @@ class EvaluationRecord:
         self._tail_path = folder / "tail.jsonl"
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            for leftover in folder.glob("*.writing"):
+            for leftover in folder.glob("writing-*"):
                 leftover.unlink()
+            self._in_files = sum(self._check_part(path) for path in _parts(folder))
             self._tail = self._read_tail()
-            self._stream: IO[str] = self._tail_path.open("a", encoding="utf-8")
+            self._stream = self._tail_path.open("ab", buffering=0)
         self._synced = time.monotonic()
-        self._in_files = sum(_rows(path) for path in self._files())
 
     def __len__(self) -> int:
         return self._in_files + len(self._tail)
@@ -90,11 +91,11 @@ class EvaluationRecord:
 
         Raises:
             CampaignError: the disk is full; what was recorded before is safe.
+            ValueError: a number that is not finite.
         """
-        line = json.dumps(dataclasses.asdict(row), allow_nan=False, separators=(",", ":")) + "\n"
+        line = _line(row)
         with writing(self._tail_path):
-            self._stream.write(line)
-            self._stream.flush()
+            self._write(line)
             if time.monotonic() - self._synced > _SYNC_EVERY_S:
                 os.fsync(self._stream.fileno())
                 self._synced = time.monotonic()
@@ -103,78 +104,116 @@ class EvaluationRecord:
             self.compact()
 
     def compact(self) -> None:
-        """Move the tail into a Parquet file."""
+        """Move the tail into a Parquet file.
+
+        Raises:
+            CampaignError: the disk is full; the tail stays as it is.
+        """
         if not self._tail:
             return
         import pyarrow.parquet
 
-        path = self._folder / f"part-{len(self._files()):06d}.parquet"
-        aside = path.with_suffix(".writing")
-        with writing(path):
+        last = max((int(path.stem.removeprefix("part-")) for path in _parts(self._folder)), default=-1)
+        path = self._folder / f"part-{last + 1:06d}.parquet"
+        with replacing(path) as aside:
             pyarrow.parquet.write_table(self._table(self._tail), aside)
-            with aside.open("rb") as written:
-                os.fsync(written.fileno())
-            aside.replace(path)
-            # A crash between these two leaves rows in both places; reading the tail drops such copies.
-            self._stream.close()
-            self._stream = self._tail_path.open("w", encoding="utf-8")
+        with writing(self._tail_path):
+            _sync_folder(self._folder)
+            # A crash between these two leaves rows in both places; opening the record drops such copies.
+            self._stream.truncate(0)
         self._in_files += len(self._tail)
         self._tail = []
 
     def close(self) -> None:
-        """End with everything in Parquet."""
-        self.compact()
+        """End with everything in Parquet; on a full disk with everything where it is, which is as safe."""
+        with contextlib.suppress(CampaignError):
+            self.compact()
         self._stream.close()
 
     def rows(self) -> Iterator[RecordedEvaluation]:
         """All evaluations in the order in which they were recorded, one file in memory at a time."""
-        import pyarrow.parquet
-
-        for path in self._files():
-            for values in pyarrow.parquet.read_table(path).to_pylist():
+        for path in _parts(self._folder):
+            for values in _read_part(path).to_pylist():
                 yield self._row(values)
         yield from self._tail
 
     def frame(self) -> pd.DataFrame:
         """The record as a table: search, number, ..., `parameter.*`, `feature.*`, `score.*`."""
         import pyarrow as pa
+
+        tables = [_read_part(path) for path in _parts(self._folder)]
+        frame: pd.DataFrame = pa.concat_tables([*tables, self._table(self._tail)]).to_pandas()
+        return frame
+
+    def _write(self, line: bytes) -> None:
+        """Write a whole line, or nothing of it."""
+        begin = os.fstat(self._stream.fileno()).st_size
+        rest = memoryview(line)
+        try:
+            while rest:
+                rest = rest[self._stream.write(rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._stream.truncate(begin)
+            raise
+
+    def _check_part(self, path: Path) -> int:
+        """Number of rows of a Parquet file, its columns compared with ours."""
         import pyarrow.parquet
 
-        tables = [pyarrow.parquet.read_table(path) for path in self._files()]
-        return pa.concat_tables([*tables, self._table(self._tail)]).to_pandas()
+        with _reading(path):
+            metadata = pyarrow.parquet.read_metadata(path)
+        there = {name for name in metadata.schema.names if "." in name}
+        self._compare(
+            path,
+            {name.removeprefix("parameter.") for name in there if name.startswith("parameter.")},
+            {name.removeprefix("score.") for name in there if name.startswith("score.")},
+        )
+        return int(metadata.num_rows)
 
-    def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("part-*.parquet"))
+    def _compare(self, where: object, parameters: Iterable[str], objectives: Iterable[str]) -> None:
+        for kind, there, ours in (
+            ("parameters", set(parameters), set(self._parameters)),
+            ("features", set(objectives), set(self._objectives)),
+        ):
+            if there != ours:
+                raise CampaignError(
+                    f"{where}: recorded with other {kind} than the campaign has now "
+                    f"({', '.join(sorted(there ^ ours)[:5])}); begin in another folder with --out"
+                )
 
     def _read_tail(self) -> list[RecordedEvaluation]:
+        """Rows of the tail; a torn last line and copies of what is in Parquet are removed from it."""
         if not self._tail_path.exists():
             return []
         content = self._tail_path.read_bytes()
         whole, _, torn = content.rpartition(b"\n")
-        if torn:
-            with self._tail_path.open("r+b") as stream:
-                stream.truncate(len(content) - len(torn))
-        known = self._known_in_last_file()
+        known = self._known_in_last_part()
         rows = []
+        copies = False
         for place, line in enumerate(whole.splitlines(), start=1):
             try:
                 row = RecordedEvaluation(**json.loads(line))
             except (ValueError, TypeError) as error:
                 raise CampaignError(
                     f"{self._tail_path}, line {place} is damaged ({error}); "
-                    "remove that line: its candidate is evaluated again"
+                    "remove that line and those below it: their candidates are evaluated again"
                 ) from error
-            if (row.search, row.number) not in known:
+            self._compare(f"{self._tail_path}, line {place}", row.parameters, row.scores)
+            if (row.search, row.number) in known:
+                copies = True
+            else:
                 rows.append(row)
+        if copies or torn:
+            with replacing(self._tail_path) as aside:
+                aside.write_bytes(b"".join(map(_line, rows)))
         return rows
 
-    def _known_in_last_file(self) -> set[tuple[str, int]]:
-        import pyarrow.parquet
-
-        files = self._files()
-        if not files:
+    def _known_in_last_part(self) -> set[tuple[str, int]]:
+        parts = _parts(self._folder)
+        if not parts:
             return set()
-        columns = pyarrow.parquet.read_table(files[-1], columns=["search", "number"])
+        columns = _read_part(parts[-1], ["search", "number"])
         return set(zip(columns["search"].to_pylist(), columns["number"].to_pylist(), strict=True))
 
     def _table(self, rows: Sequence[RecordedEvaluation]) -> Any:
@@ -210,52 +249,67 @@ class EvaluationRecord:
 
 
 def read_frame(folder: Path) -> pd.DataFrame | None:
-    """The record as a table, also while a campaign writes to it; None when there is none."""
+    """The record as a table, also while a campaign writes to it; None when there is none.
+
+    Raises:
+        CampaignError: a damaged file.
+    """
     import pandas as pd
 
-    frames = [pd.read_parquet(path) for path in sorted(folder.glob("part-*.parquet"))]
+    # The tail first: what moves from it into a Parquet file meanwhile is then seen twice, not missed.
     tail = folder / "tail.jsonl"
-    lines = tail.read_text(encoding="utf-8").splitlines(keepends=True) if tail.exists() else []
-    rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    content = tail.read_bytes() if tail.exists() else b""
+    rows = []
+    for place, line in enumerate(content.rpartition(b"\n")[0].splitlines(), start=1):
+        try:
+            rows.append(_flat(json.loads(line)))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise CampaignError(f"{tail}, line {place} is damaged ({error})") from error
+    frames = [_read_part(path).to_pandas() for path in _parts(folder)]
     if rows:
-        flat = [
-            {key: value for key, value in row.items() if not isinstance(value, dict)}
-            | {f"{kind}.{name}": value for kind in _NESTED for name, value in row[f"{kind}s"].items()}
-            for row in rows
-        ]
-        frames.append(pd.DataFrame(flat))
+        frames.append(pd.DataFrame(rows))
     if not frames:
         return None
-    return pd.concat(frames, ignore_index=True).drop_duplicates(["search", "number"])
+    return pd.concat(frames, ignore_index=True).drop_duplicates(["search", "number"], ignore_index=True)
 
 
-_NESTED = ("parameter", "feature", "score")
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of the tail as a row of the table; a feature that was not measured is there, as None."""
+    flat = {key: value for key, value in row.items() if not isinstance(value, dict)}
+    flat |= {f"parameter.{name}": value for name, value in row["parameters"].items()}
+    flat |= {f"feature.{name}": row["features"].get(name) for name in row["scores"]}
+    return flat | {f"score.{name}": value for name, value in row["scores"].items()}
 
 
-def _rows(path: Path) -> int:
-    import pyarrow as pa
+def _line(row: RecordedEvaluation) -> bytes:
+    return json.dumps(dataclasses.asdict(row), allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def _read_part(path: Path, columns: list[str] | None = None) -> Any:
     import pyarrow.parquet
 
+    with _reading(path):
+        return pyarrow.parquet.read_table(path, columns=columns)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
     try:
-        return int(pyarrow.parquet.read_metadata(path).num_rows)
+        yield
     except (pa.ArrowException, OSError) as error:
         raise CampaignError(f"{path} is damaged and cannot be read ({error}); restore it from a backup") from error
 
 
-class writing:  # noqa: N801 - reads as a verb: with writing(path)
-    """Context that turns a full or failing disk into one clear message."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, OSError):
-            return
-        remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "mend that"
-        raise CampaignError(
-            f"{self._path} cannot be written: {os.strerror(error.errno) if error.errno else error}. What was recorded before is safe: "
-            f"{remedy} and give the same command again"
-        ) from error
+def _sync_folder(folder: Path) -> None:
+    """Make renames in a folder last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

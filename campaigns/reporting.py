@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.campaigns.building import build_folder
-from rheobase.campaigns.folder import write_whole
-from rheobase.campaigns.record import EvaluationRecord, writing
+from rheobase.campaigns.record import read_frame
 from rheobase.campaigns.report.data import ModelTrace, RecordedTrace, ReportData
 from rheobase.campaigns.report.page import render_report
 from rheobase.campaigns.report.traces import main_figure
 from rheobase.campaigns.surrogates import read_hidden
 from rheobase.campaigns.sweeps_file import read_sweeps
 from rheobase.campaigns.traces_file import read_traces
-from rheobase.features.errors import RheobaseError
+from rheobase.campaigns.writing import replacing, write_whole
+from rheobase.features.errors import CampaignError, RheobaseError
 from rheobase.features.layout import read_recordings
 from rheobase.features.targets import read_targets
 from rheobase.fitting.ensembles.ensemble import read_ensemble
@@ -38,8 +38,8 @@ def write_report(campaign: Campaign, model: CellModel, folder: CampaignFolder) -
     """Write report.html, and its main figure as a picture; returns the page's path."""
     data = gather(campaign, model, folder)
     write_whole(folder.report, render_report(data))
-    with writing(folder.figure):
-        main_figure(data).savefig(folder.figure, dpi=150)
+    with replacing(folder.figure) as aside:
+        main_figure(data).savefig(aside, dpi=150)
     return folder.report
 
 
@@ -47,9 +47,9 @@ def gather(campaign: Campaign, model: CellModel, folder: CampaignFolder) -> Repo
     """Everything that the report shows."""
     targets = read_targets(folder.targets)
     dimensions = tuple(parameter.dimension for parameter in model.free_parameters)
-    record = EvaluationRecord(folder.record, [d.name for d in dimensions], tuple(targets.objectives))
-    frame = record.frame()
-    record.close()
+    frame = read_frame(folder.record)  # only reads: a campaign may be at work in the folder
+    if frame is None:
+        raise CampaignError(f"{folder.path} has no evaluations yet; run the campaign first")
     hidden = read_hidden(folder)
     return ReportData(
         name=campaign.name,
@@ -83,7 +83,8 @@ def _recorded(campaign: Campaign, folder: CampaignFolder) -> dict[str, list[Reco
         for recording in read_recordings(build_folder(campaign, folder.surrogates)):
             key = (recording.cell, recording.protocol.lower(), recording.sweep)
             for name, sweep in wanted.get(key, ()):
-                time = np.arange(len(recording.voltage_mV)) * recording.time_step_ms - float(str(sweep["onset_ms"]))
+                time = np.arange(len(recording.voltage_mV), dtype=np.float64)
+                time = time * recording.time_step_ms - float(str(sweep["onset_ms"]))
                 shown = time >= -_BEFORE_MS
                 found[name].append(
                     RecordedTrace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rheobase.campaigns.building import build_folder, build_model, build_plan, build_settings
 from rheobase.campaigns.choosing import choose_ensemble
@@ -60,7 +60,7 @@ def run_campaign(campaign: Campaign, path: Path, say: Callable[[str], None], sto
         with ray_cluster(campaign.cluster.address, workers):
             if campaign.recordings.surrogates is not None and not folder.surrogates.exists():
                 say("Recording virtual cells (surrogates: a hidden model, not real recordings)")
-                make_surrogates(campaign, model, folder, lambda *build: RayPool(*build, workers=workers))
+                make_surrogates(campaign, model, folder, lambda factory, given: RayPool(factory, given, workers))
             targets = _targets(campaign, folder, say)
             ended = _search_and_choose(campaign, model, targets, folder, workers, say, stop)
         if ended:
@@ -158,7 +158,7 @@ def _verdict(ensemble: Ensemble) -> str:
 def _simulate_members(ensemble: Ensemble, pool: RayPool, folder: CampaignFolder, campaign: Campaign) -> None:
     """Voltage traces of the ensemble, for the report."""
     waiting = list(enumerate(ensemble.members))
-    traces = {}
+    traces: dict[int, Any] = {}
     progress = bar("ensemble", len(waiting), "models")
     while len(traces) < len(ensemble.members):
         while waiting and pool.free:
@@ -169,4 +169,3 @@ def _simulate_members(ensemble: Ensemble, pool: RayPool, folder: CampaignFolder,
             progress.update()
     progress.close()
     write_traces(traces, folder.traces)
-

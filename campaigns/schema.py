@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003 - pydantic reads the annotations
-from pathlib import Path  # noqa: TC003
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from rheobase.features.errors import RheobaseError
-from rheobase.features.extraction import ExtractionPlan
 from rheobase.features.measurement import check_feature_name
 from rheobase.features.units import parse_quantity, parse_range
-
 
 CANONICAL = {"canonical": True}  # validation context of values that were parsed before: plain numbers
 
@@ -63,6 +61,7 @@ Celsius = Annotated[float, _reader(_temperature)]
 Window = Annotated[tuple[float, float], _reader(lambda value: parse_range(value, "ms"))]
 Feature = Annotated[str, _reader(_feature)]
 Text = Annotated[str, BeforeValidator(_text)]
+Intrinsic = Literal["resting_potential", "input_resistance", "holding_current", "threshold_current"]
 
 
 class _Section(BaseModel):
@@ -133,9 +132,12 @@ class Features(_Section):
     spike_threshold: Millivolts = -20.0
     interpolation_step: Milliseconds = Field(0.1, gt=0)
     rheobase_protocols: tuple[str, ...] = ()
-    intrinsic: tuple[
-        Literal["resting_potential", "input_resistance", "holding_current", "threshold_current"], ...
-    ] = ExtractionPlan().intrinsic  # type: ignore[assignment]
+    intrinsic: tuple[Intrinsic, ...] = (
+        "resting_potential",
+        "input_resistance",
+        "holding_current",
+        "threshold_current",
+    )
     statistics: Statistics = Statistics()
     protocols: dict[str, ProtocolFeatures] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -86,16 +87,15 @@ def run_search(
     progress = replay(search, (row for row in record.rows() if row.search == name))
     begin = time.monotonic()
     while not stop():
-        out_of_time = budget.wall_s is not None and time.monotonic() - begin > budget.wall_s
-        asking = True
-        while pool.free and asking and not out_of_time:
+        asking = budget.wall_s is None or time.monotonic() - begin <= budget.wall_s
+        while asking and pool.free:
             candidate = _next(search, progress, budget)
             asking = candidate is not None
             if candidate is not None:
                 progress.at_work[candidate.number] = candidate
                 arguments = (candidate.parameters,)
                 pool.submit(Task(candidate.number, "evaluate", arguments, budget.evaluation_limit_s))
-        if not progress.at_work:
+        if not asking and not progress.at_work:  # no free worker alone is no end: new ones may be on their way
             return True
         for outcome in pool.wait(_LOOK_EVERY_S):
             row = _answer(name, search, progress, outcome, objectives)
@@ -120,7 +120,7 @@ def replay(search: Search, rows: Iterable[RecordedEvaluation]) -> _Progress:
     for place in range(max(told, default=-1) + 1):
         row = told.get(place)
         if row is not None:
-            search.tell(row.number, row.scores)
+            search.tell(row.number, row.scores, row.failure is not None)
             waiting.pop(row.number)
             progress.told += 1
             continue
@@ -162,14 +162,17 @@ def _answer(
     evaluation = outcome.value
     if not isinstance(evaluation, Evaluation):
         evaluation = Evaluation({}, dict.fromkeys(objectives, FAILURE_SCORE), outcome.failure, outcome.seconds)
-    search.tell(candidate.number, evaluation.scores)
+    elif not all(map(math.isfinite, evaluation.scores.values())):
+        failure = "defect: a score is not a finite number"
+        evaluation = Evaluation({}, dict.fromkeys(objectives, FAILURE_SCORE), failure, evaluation.cpu_seconds)
+    search.tell(candidate.number, evaluation.scores, evaluation.failure is not None)
     row = RecordedEvaluation(
         search=name,
         number=candidate.number,
         asked=progress.asked_at.pop(candidate.number),
         told=progress.place,
         parameters=candidate.parameters,
-        features=evaluation.features,
+        features={name: value for name, value in evaluation.features.items() if math.isfinite(value)},
         scores=evaluation.scores,
         failure=evaluation.failure,
         cpu_seconds=evaluation.cpu_seconds,

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from multiprocessing.connection import Connection
+from pickle import PicklingError
 
 from rheobase.features.errors import RheobaseError
 
@@ -20,12 +21,16 @@ def serve(connection: Connection) -> None:
     ("error", text) for errors that a user can mend, or ("defect", text) for any other.
     """
     try:
-        factory, arguments = connection.recv()
+        try:
+            factory, arguments = connection.recv()
+        except (ImportError, AttributeError) as error:
+            connection.send(("defect", f"{error}; is the same software installed here as where the campaign runs?"))
+            return
         built = _answer(connection, lambda: factory(*arguments), returns=False)
         while built is not None:
             method, arguments = connection.recv()
             _answer(connection, lambda: getattr(built, method)(*arguments), returns=True)  # noqa: B023 - called at once
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return  # the supervisor is gone
 
 
@@ -38,7 +43,10 @@ def _answer(connection: Connection, call: object, returns: bool) -> object:
     except Exception as error:  # reported, not swallowed: the supervisor decides
         connection.send(("defect", f"{type(error).__name__}: {error}"))
         return None
-    connection.send(("done", result if returns else None))
+    try:
+        connection.send(("done", result if returns else None))
+    except (TypeError, AttributeError, PicklingError) as error:
+        connection.send(("defect", f"its result cannot be sent: {error}"))
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from rheobase.objectives.scores import summarize
@@ -38,8 +39,9 @@ class StudyMirror:
         import optuna
 
         optuna.logging.set_verbosity(logging.ERROR)
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._optuna = optuna
-        self._distributions = {
+        self._distributions: dict[str, Any] = {
             d.name: optuna.distributions.FloatDistribution(d.low, d.high, log=d.logarithmic) for d in dimensions
         }
         try:
@@ -62,9 +64,9 @@ class StudyMirror:
             self._add(row)
 
     def _open(self, journal: Path, name: str) -> Any:
-        storage = self._optuna.storages.JournalStorage(
-            self._optuna.storages.journal.JournalFileBackend(str(journal))
-        )
+        from optuna.storages.journal import JournalFileBackend
+
+        storage = self._optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
         study = self._optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
         study.set_metric_names(["sum of scores"])
         return study

@@ -29,7 +29,7 @@ class BuildError(RheobaseError):
 
 
 class SimulatorDefect(RuntimeError):
-    """An error inside the simulator process that no user can mend."""
+    """An error inside the simulator process that no user can mend; a fresh process is there for the next call."""
 
 
 class SupervisedSimulator:
@@ -40,11 +40,14 @@ class SupervisedSimulator:
         arguments: Its arguments; plain data, they are pickled.
 
     Raises:
-        BuildError: the factory raised an error that a user can mend.
+        RheobaseError: the factory raised an error that a user can mend.
+        SimulatorDefect: the factory raised any other.
+        BuildError: the factory crashed or hung, or no process can be started.
     """
 
     def __init__(self, factory: Callable[..., object], arguments: tuple[object, ...]) -> None:
         self._factory, self._arguments = factory, arguments
+        self._process: subprocess.Popen[bytes] | None = None
         self._start()
 
     def call(self, method: str, arguments: tuple[object, ...], limit_s: float) -> Any:
@@ -59,69 +62,99 @@ class SupervisedSimulator:
             SimulatorLost: the process crashed or hung; the message says which.
             RheobaseError: raised by the method.
             SimulatorDefect: any other error in the method.
+            BuildError: no process can be started any more.
         """
-        return self._exchange((method, arguments), limit_s)
+        if self._process is None:  # the last attempt to start a fresh one failed, or it was closed
+            self._start()
+        try:
+            kind, content = self._exchange((method, arguments), limit_s)
+        except SimulatorLost:
+            self._start_again()
+            raise
+        if kind == "error":
+            raise RheobaseError(content)
+        if kind == "defect":  # what the object is like after that, nobody knows
+            self._start_again()
+            raise SimulatorDefect(content)
+        return content
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, with whatever it has started."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
         with contextlib.suppress(OSError):
             self._connection.close()
-        self._kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # it leads its own group: compilers go with it
+        process.wait()
+        self._folder.cleanup()
 
     @property
     def process_id(self) -> int:
         """Identity of the process, for tests that kill it."""
+        assert self._process is not None
         return self._process.pid
 
     def _start(self) -> None:
-        ours, theirs = multiprocessing.Pipe()
-        # An empty working folder: NEURON loads ./x86_64 by itself, whatever that holds.
-        self._folder = tempfile.TemporaryDirectory(prefix="rheobase-")
-        environment = {**os.environ, "NEURON_MODULE_OPTIONS": "-nogui", "OMP_NUM_THREADS": "1"}
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "rheobase.campaigns.simulator_process", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            cwd=self._folder.name,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        self._connection: Connection = ours
+        """Start a process and build the object in it; without success none is left."""
         try:
-            self._exchange((self._factory, self._arguments), BUILD_LIMIT_S, restart=False)
+            self._open()
+        except OSError as error:
+            raise BuildError(f"the simulator's process cannot be started: {error}") from error
+        try:
+            kind, content = self._exchange((self._factory, self._arguments), BUILD_LIMIT_S)
         except SimulatorLost as error:
             raise BuildError(f"the simulator could not be built: {error}") from error
-        except (RheobaseError, SimulatorDefect):
-            self._kill()
-            raise
+        if kind != "done":
+            self.close()
+            raise RheobaseError(content) if kind == "error" else SimulatorDefect(content)
 
-    def _exchange(self, message: object, limit_s: float, restart: bool = True) -> Any:
+    def _start_again(self) -> None:
+        """Have a fresh process ready; whatever forbids that is raised at the next call, not in this one."""
+        self.close()
+        with contextlib.suppress(RheobaseError, SimulatorDefect):
+            self._start()
+
+    def _open(self) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        try:
+            # An empty working folder: NEURON loads ./x86_64 by itself, whatever that holds.
+            self._folder = tempfile.TemporaryDirectory(prefix="rheobase-")
+            environment = {**os.environ, "NEURON_MODULE_OPTIONS": "-nogui", "OMP_NUM_THREADS": "1"}
+            environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rheobase.campaigns.simulator_process", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                cwd=self._folder.name,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._connection: Connection = ours
+
+    def _exchange(self, message: object, limit_s: float) -> tuple[str, Any]:
+        """Send a message and wait for the answer; without one in time the process is ended."""
         try:
             self._connection.send(message)
-            if not self._connection.poll(limit_s):
-                self._lost(f"timeout: no answer within {limit_s:g} s", restart)
-            kind, content = self._connection.recv()
-        except (EOFError, ConnectionError, BrokenPipeError):
-            self._lost(f"crash: {self._how_it_ended()}", restart)
-        if kind == "error":
-            raise RheobaseError(content)
-        if kind == "defect":
-            raise SimulatorDefect(content)
-        return content
-
-    def _lost(self, reason: str, restart: bool) -> None:
-        self._kill()
-        with contextlib.suppress(OSError):
-            self._connection.close()
-        if restart:
-            self._start()
+            if self._connection.poll(limit_s):
+                answer: tuple[str, Any] = self._connection.recv()
+                return answer
+            reason = f"timeout: no answer within {limit_s:g} s"
+        except (EOFError, OSError):  # OSError too for an answer that breaks off
+            reason = f"crash: {self._how_it_ended()}"
+        self.close()
         raise SimulatorLost(reason)
 
     def _how_it_ended(self) -> str:
+        assert self._process is not None
         try:
             code = self._process.wait(5.0)
         except subprocess.TimeoutExpired:
@@ -129,9 +162,3 @@ class SupervisedSimulator:
         if code < 0:
             return f"the simulator was ended by {signal.Signals(-code).name}"
         return f"the simulator ended with exit code {code}"
-
-    def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
-        self._folder.cleanup()

@@ -9,7 +9,7 @@ import numpy as np
 
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
-from rheobase.campaigns.record import writing
+from rheobase.campaigns.writing import writing
 from rheobase.features.errors import CampaignError
 from rheobase.features.nwb_writer import write_nwb
 from rheobase.features.units import parse_quantity

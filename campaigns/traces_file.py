@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.campaigns.record import writing
+from rheobase.campaigns.writing import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,8 @@ def write_traces(traces: Traces, path: Path) -> None:
         for member, found in traces.items()
         for protocol, (time, voltage) in found.items()
     }
-    with writing(path):
-        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    with replacing(path) as aside:
+        np.savez_compressed(aside, **arrays)  # type: ignore[arg-type]
 
 
 def read_traces(path: Path) -> dict[int, dict[str, NDArray[np.float32]]]:

@@ -37,18 +37,15 @@ class Box:
 
 
 def fit_box(signal: NDArray[np.float64]) -> Box | None:
-    """Box that fits a signal best, pointing up or down; None when every sample is the same.
-
-    The signal is taken to start at the base.
-    """
+    """Box that fits a signal best, pointing up or down; None when every sample is the same."""
     width = max(1, len(signal) // _BLOCKS)
     means = block_means(signal, width)
-    candidates = [box for box in _first_guesses(means) if box.height != 0.0]
-    if not candidates:
+    guesses = [box for box in _first_guesses(means) if box.height != 0.0]
+    if not guesses:
         return None
-    _, best = max((_gain(means, box), index) for index, box in enumerate(candidates))
-    coarse = candidates[best]
-    return _settle(signal, box_at(signal, coarse.start * width, min(coarse.stop * width, len(signal))))
+    # The shorter one of two boxes that are each other's outside.
+    coarse = min(guesses, key=lambda box: (_error(means, box), box.stop - box.start))
+    return _settle(signal, Box(coarse.start * width, coarse.stop * width, coarse.level, coarse.base))
 
 
 def box_at(signal: NDArray[np.float64], start: int, stop: int) -> Box:
@@ -90,28 +87,25 @@ def spread(values: NDArray[np.float64]) -> float:
 
 
 def _first_guesses(means: NDArray[np.float64]) -> list[Box]:
-    """Boxes of what is far from the start of the signal: for the noise, or for the largest deflection."""
-    deviation = means - median(means[: max(1, min(len(means) // 50, 9))])
-    extreme = max(float(deviation.max()), -float(deviation.min()))
-    if extreme == 0.0:
-        return []
-    guesses = []
-    for threshold in (spread(means), 0.5 * extreme):
-        for sign in (1.0, -1.0):
-            _, start, stop = _largest_segment(sign * deviation - threshold)
-            if stop > start:
-                guesses.append(_settle(means, box_at(means, start, stop)))
-    return guesses
+    """Boxes of what is far from the start or from the median: for the noise, or for the largest deflection."""
+    segments = set()
+    for base in (median(means[: max(1, len(means) // 200)]), median(means)):
+        for deviation in (means - base, base - means):
+            for threshold in (spread(means), 0.5 * float(deviation.max())):
+                segments.add(_largest_segment(deviation - threshold))
+    return [_settle(means, box_at(means, start, stop)) for start, stop in sorted(segments) if stop > start]
 
 
 def _settle(signal: NDArray[np.float64], box: Box) -> Box:
+    """Box with the best edges for its levels and the best levels for its edges, starting from `box`."""
     for _ in range(_ROUNDS):
         if box.height == 0.0:
             break
-        _, start, stop = _largest_segment(_score(signal, box))
-        if (start, stop) == (box.start, box.stop):
+        previous = box
+        box = box_at(signal, *_largest_segment(_score(signal, previous)))
+        moved = abs(box.level - previous.level) + abs(box.base - previous.base)
+        if moved <= 0.01 * abs(previous.height):
             break
-        box = box_at(signal, start, stop)
     return box
 
 
@@ -126,15 +120,17 @@ def _score(signal: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
     return score
 
 
-def _gain(signal: NDArray[np.float64], box: Box) -> float:
-    return float(_score(signal, box)[box.start : box.stop].sum())
+def _error(signal: NDArray[np.float64], box: Box) -> float:
+    error = np.abs(signal - box.base)
+    error[box.start : box.stop] = np.abs(signal[box.start : box.stop] - box.level)
+    return float(error.sum())
 
 
-def _largest_segment(score: NDArray[np.float64]) -> tuple[float, int, int]:
-    """Sum, start and stop of the segment [start, stop) with the largest sum."""
+def _largest_segment(score: NDArray[np.float64]) -> tuple[int, int]:
+    """Start and stop of the segment [start, stop) with the largest sum."""
     sums = np.concatenate(([0.0], np.cumsum(score)))
     gain = sums - np.minimum.accumulate(sums)
     stop = int(np.argmax(gain))
     # The last of equal minima: samples that score nothing stay outside.
     start = stop - int(np.argmin(sums[stop::-1]))
-    return float(gain[stop]), start, stop
+    return start, stop

@@ -143,9 +143,7 @@ def standard_request(protocol: str, duration_ms: float) -> ProtocolRequest:
     """Request for a protocol of which nothing is said."""
     if duration_ms < _PULSE_MS:
         return ProtocolRequest(protocol, (250.0,), STANDARD_FEATURES_PULSE, tolerance_percent=50.0)
-    return ProtocolRequest(
-        protocol, STANDARD_LEVELS_PERCENT, STANDARD_FEATURES_ABOVE, STANDARD_FEATURES_BELOW
-    )
+    return ProtocolRequest(protocol, STANDARD_LEVELS_PERCENT, STANDARD_FEATURES_ABOVE, STANDARD_FEATURES_BELOW)
 
 
 def _measure_all(
@@ -175,9 +173,7 @@ def _standard_features() -> tuple[str, ...]:
     return tuple(sorted({*STANDARD_FEATURES_ABOVE, *STANDARD_FEATURES_BELOW, *STANDARD_FEATURES_PULSE}))
 
 
-def _requests(
-    by_cell: Mapping[str, Sequence[SweepMeasurement]], plan: ExtractionPlan
-) -> list[ProtocolRequest]:
+def _requests(by_cell: Mapping[str, Sequence[SweepMeasurement]], plan: ExtractionPlan) -> list[ProtocolRequest]:
     if plan.protocols:
         return list(plan.protocols)
     durations: dict[str, list[float]] = defaultdict(list)
@@ -206,17 +202,13 @@ def _protocol_targets(
             ]
             made = _targets_of(name, request.features_at(level), sweeps, plan, notes)
             if not made:
-                notes.append(
-                    f"{name} left out: no sweep within {request.tolerance_percent:g} % has its features"
-                )
+                notes.append(f"{name} left out: no sweep within {request.tolerance_percent:g} % has its features")
                 continue
             sources[name] = tuple(sweeps)
             targets.append(
                 ProtocolTargets(
                     name=name,
-                    amplitude_percent=float(
-                        np.mean([_percent(sweep, properties[sweep.cell]) for sweep in sweeps])
-                    ),
+                    amplitude_percent=float(np.mean([_percent(sweep, properties[sweep.cell]) for sweep in sweeps])),
                     amplitude_nA=float(np.mean([sweep.step.amplitude_nA for sweep in sweeps])),
                     duration_ms=_common_duration([sweep.step.duration_ms for sweep in sweeps]),
                     features=tuple(made),
@@ -278,9 +270,7 @@ def _intrinsic_targets(
     }
     made = []
     for name in (name for name in INTRINSIC_UNITS if name in plan.intrinsic):
-        values = {
-            cell: [value] for cell, found in properties.items() if (value := read[name](found)) is not None
-        }
+        values = {cell: [value] for cell, found in properties.items() if (value := read[name](found)) is not None}
         target = make_target(name, INTRINSIC_UNITS[name], values, plan.statistics)
         if target is None:
             notes.append(f"{name} left out: measured in {len(values)} cells only")

@@ -25,7 +25,8 @@ class RecordingFolder:
     Attributes:
         folder: The folder that `pattern` starts from.
         pattern: File names below the folder, for example "{cell}-SR-C1/X_{protocol}_ch{channel}_{sweep}.ibw".
-            The placeholders cell, protocol, sweep and channel stand for any text without '/', as does '*'.
+            The placeholders cell, protocol, sweep and channel stand for any text without '/', as does '*'; where
+            a name can be split in several ways, the placeholders on the left take as little as they can.
             What has no placeholder comes from the file, as in "{cell}.nwb"; a file that does not know its
             cell is a cell of its own, named after the file. None: every readable file below the folder.
         junction_potential_mV: Liquid-junction potential (mV), subtracted from every voltage.
@@ -138,18 +139,12 @@ def _files(folder: RecordingFolder) -> list[_File]:
         raise RecordingError(f"the folder of recordings {root} {what}")
     if folder.pattern is None:
         suffixes = known_suffixes()
-        files = [
-            _File(path, {}) for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file()
-        ]
+        files = [_File(path, {}) for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
         expected = f"files ending in {', '.join(suffixes)}"
     else:
         pattern = path_pattern(folder.pattern)
-        matches = (
-            (path, pattern.fullmatch(path.relative_to(root).as_posix())) for path in _candidates(folder)
-        )
-        files = [
-            _File(path, names_in(match)) for path, match in matches if match is not None and path.is_file()
-        ]
+        matches = ((path, pattern.fullmatch(path.relative_to(root).as_posix())) for path in _candidates(folder))
+        files = [_File(path, names_in(match)) for path, match in matches if match is not None and path.is_file()]
         expected = f"files like '{folder.pattern}'"
     if not files:
         raise RecordingError(f"{root}: expected {expected}, found {_examples(root)}")

@@ -118,10 +118,7 @@ def measure_values(
     }
     with _efel_settings(settings):
         found = efel.get_feature_values([trace], list(names), raise_warnings=False)[0]
-    return {
-        name: np.atleast_1d(np.asarray([] if found[name] is None else found[name], dtype=float))
-        for name in names
-    }
+    return {name: np.atleast_1d(np.asarray([] if found[name] is None else found[name], dtype=float)) for name in names}
 
 
 @contextlib.contextmanager

@@ -40,9 +40,7 @@ class CellProperties:
     sweeps: int
 
 
-def cell_properties(
-    sweeps: Sequence[SweepMeasurement], rheobase_protocols: Collection[str]
-) -> CellProperties:
+def cell_properties(sweeps: Sequence[SweepMeasurement], rheobase_protocols: Collection[str]) -> CellProperties:
     """Properties of one cell from all its sweeps.
 
     Args:
@@ -97,5 +95,4 @@ def _resting_potential(sweeps: Sequence[SweepMeasurement]) -> float | None:
     near = np.argsort(np.abs(current), kind="stable")[: max(4, len(current) // 3)]
     if np.ptp(current[near]) == 0:
         return float(np.mean(voltage[near]))
-    slope, intercept = np.polyfit(current[near], voltage[near], 1)
-    return float(intercept)
+    return float(np.polyfit(current[near], voltage[near], 1)[1])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.nwb import SWEEP_COLUMN
 
@@ -75,9 +76,7 @@ def _check(path: Path, cell: str, recordings: Sequence[Recording]) -> None:
             raise RecordingError(f"{path}: expected recordings of cell {cell}, got one of {recording.cell}")
         name = (recording.protocol, recording.sweep)
         if name in names:
-            raise RecordingError(
-                f"{path}: sweep {recording.sweep} of protocol {recording.protocol} is there twice"
-            )
+            raise RecordingError(f"{path}: sweep {recording.sweep} of protocol {recording.protocol} is there twice")
         names.add(name)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from rheobase.features.box import Box, block_means, block_medians, box_at, fit_box, median, spread
 from rheobase.features.recording import Step
 
@@ -31,9 +32,9 @@ LEVEL_PARTS = 24
 # A second step has at least this part of the amplitude. Artefacts of spikes last some ms, so one as short as
 # they are has to be larger.
 SECOND_STEP = 0.1
-SHORT_SECOND_STEP = 0.5
+SHORT_SECOND_STEP = 0.7
 SHORT_MS = 10.0
-SHORTEST_SECOND_STEP_MS = 1.5
+SHORTEST_SECOND_STEP_MS = 2.0
 SECOND_STEP_SHARE = 0.5
 
 
@@ -106,8 +107,8 @@ def _why_not_a_step(current: NDArray[np.float64], box: Box, time_step_ms: float)
         return f"{what} is too short for a step"
     inside = current[box.start : box.stop] - box.level
     outside = _outside(current, box) - box.base
-    noise_inside, noise_outside = _deviation(inside, 0.0), _deviation(outside, 0.0)
-    if noise_inside > 3.0 * noise_outside + LEVEL_TOLERANCE * abs(box.height):
+    quietest = min(_deviation(part, 0.0) for part in np.array_split(outside, 4))
+    if _deviation(inside, 0.0) > 3.0 * quietest + LEVEL_TOLERANCE * abs(box.height):
         return f"{what} is no plateau: a ramp, a sine, noise or several levels"
     residual = current - box.base
     residual[box.start : box.stop] = inside

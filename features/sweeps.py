@@ -65,10 +65,10 @@ def measure_sweep(
         return step
     if recording.time_step_ms > COARSEST_SPIKE_SAMPLING_MS:
         names = [name for name in names if name not in SPIKE_SHAPE_FEATURES]
-    time_ms = np.arange(len(recording.voltage_mV)) * recording.time_step_ms
+    time_ms = np.multiply(np.arange(len(recording.voltage_mV)), recording.time_step_ms, dtype=np.float64)
     measured = measure(time_ms, recording.voltage_mV, step, names, settings)
-    on = int(round(step.onset_ms / recording.time_step_ms))
-    off = int(round(step.offset_ms / recording.time_step_ms))
+    on = round(step.onset_ms / recording.time_step_ms)
+    off = round(step.offset_ms / recording.time_step_ms)
     plateau = recording.voltage_mV[off - max(1, (off - on) // 10) : off]
     return SweepMeasurement(
         cell=recording.cell,

@@ -114,9 +114,7 @@ class FeatureTargets:
         """Targets by objective name: "threshold_current", "IDrest_150.soma.v.mean_frequency"."""
         named = {target.feature: target for target in self.intrinsic}
         for protocol in self.protocols:
-            named.update(
-                {objective_name(protocol.name, target.feature): target for target in protocol.features}
-            )
+            named.update({objective_name(protocol.name, target.feature): target for target in protocol.features})
         return named
 
 
@@ -144,9 +142,7 @@ def read_targets(path: Path) -> FeatureTargets:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise FeatureError(f"{path} is not a JSON file of targets: {error}") from error
     if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
-        raise FeatureError(
-            f'{path}: expected \'"schema": "{SCHEMA}"\'; extract the targets again with this version'
-        )
+        raise FeatureError(f'{path}: expected \'"schema": "{SCHEMA}"\'; extract the targets again with this version')
     try:
         return FeatureTargets(
             **{

@@ -47,9 +47,7 @@ def _parse_unit(text: str) -> pint.Unit:
     import pint
 
     # Laboratories write S/cm2 and uF/cm2, pint reads S/cm**2; the micro sign comes in two code points.
-    spelled = re.sub(
-        r"(?<=[A-Za-z])(-?\d)", r"**\1", text.replace("µ", "u").replace("μ", "u").replace("Ω", "ohm")
-    )
+    spelled = re.sub(r"(?<=[A-Za-z])(-?\d)", r"**\1", text.replace("µ", "u").replace("μ", "u").replace("Ω", "ohm"))
     try:
         return _registry().Unit(spelled)
     except (
@@ -94,9 +92,7 @@ def parse_quantity(value: object, canonical: str) -> float:
     if match is None:
         raise UnitError(f"expected a number and a unit, such as '1 {canonical}', got '{value}'")
     if match["unit"] is None:
-        raise UnitError(
-            f"'{value}' has no unit: write '{value.strip()} {canonical}' if that is what is meant"
-        )
+        raise UnitError(f"'{value}' has no unit: write '{value.strip()} {canonical}' if that is what is meant")
     return _convert(float(match["number"]), match["unit"], canonical)
 
 
@@ -123,11 +119,7 @@ def parse_range(value: object, canonical: str) -> tuple[float, float]:
 def _convert(number: float, unit: str, canonical: str) -> float:
     scale = factor(unit, canonical)
     # Dividing by whole powers of ten keeps 119 pA at exactly 0.119 nA.
-    converted = (
-        number / round(1 / scale)
-        if scale < 1 and math.isclose(1 / scale, round(1 / scale))
-        else number * scale
-    )
+    converted = number / round(1 / scale) if scale < 1 and math.isclose(1 / scale, round(1 / scale)) else number * scale
     if not math.isfinite(converted):
         raise UnitError(f"expected a finite quantity in {canonical}, got {number} {unit}")
     return converted

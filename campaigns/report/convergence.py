@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -90,14 +91,17 @@ def convergence_figure(data: ReportData) -> Figure | None:
             )  # fmt: skip
             drawing.plain_ticks(grid[1, column].xaxis)
         limit = data.ensemble.largest_score
-        drawing.score_axis(grid[0, 0], "y", float(curves.total.max()), limit * max(len(data.targets.objectives), 1) / 5)
+        few = 10.0 ** round(
+            math.log10(max(len(data.targets.objectives), 1))
+        )  # about a score of one in every feature
+        drawing.score_axis(grid[0, 0], "y", float(curves.total.max()), few)
         drawing.score_axis(grid[1, 0], "y", float(curves.worst.max()), limit)
         grid[0, 0].set_ylabel("Total score (std)")
         grid[1, 0].set_ylabel("Worst score (std)")
         grid[1, 0].set_xlabel("Evaluations")
         grid[1, 1].set_xlabel(f"Time since the search began ({unit})")
         for row in range(2):
-            grid[row, 1].legend(loc="upper right", facecolor="white", frameon=True, edgecolor="none", framealpha=0.85)
+            grid[row, 0].legend(loc="lower left")
         return figure
 
 
@@ -121,7 +125,16 @@ def _draw_scores(
     best: NDArray[np.float64],
     median: NDArray[np.float64] | None,
 ) -> None:
-    axes.plot(along, each, ".", color=drawing.MEMBERS, markersize=2.0, alpha=0.7, rasterized=len(each) > 200, zorder=1)
+    axes.plot(
+        along,
+        each,
+        ".",
+        color=drawing.MEMBERS,
+        markersize=2.0,
+        alpha=0.7,
+        rasterized=len(each) > 200,
+        zorder=1,
+    )
     places = _thinned(len(along))
     if median is not None:
         axes.plot(
@@ -154,17 +167,21 @@ def _draw_failures(axes: Axes, reasons: list[tuple[str, int]], evaluations: int)
 
 
 def _draw_costs(axes: Axes, data: ReportData) -> None:
-    seconds = data.record["cpu_seconds"].to_numpy(dtype=float) if "cpu_seconds" in data.record.columns else np.zeros(0)
-    seconds = seconds[np.isfinite(seconds)]
     axes.set_title("Cost of an evaluation")
     axes.set_xlabel("CPU time (s)")
     axes.set_ylabel("Evaluations")
-    if len(seconds) == 0:
+    if not {"cpu_seconds", "failure"} <= set(data.record.columns):
         return
-    ended_early = data.record["failure"].notna().to_numpy()[np.isfinite(data.record["cpu_seconds"].to_numpy(dtype=float))]
+    costs = data.record.loc[np.isfinite(data.record["cpu_seconds"].astype(float))]
+    if costs.empty:
+        return
+    seconds, ended_early = (
+        costs["cpu_seconds"].to_numpy(dtype=float),
+        costs["failure"].notna().to_numpy(dtype=bool),
+    )
     bins = np.linspace(0.0, max(float(seconds.max()), 1e-3), 31)
     axes.hist(
-        [seconds[~ended_early], seconds[ended_early]], bins=bins, stacked=True, rwidth=0.9,
+        [seconds[~ended_early], seconds[ended_early]], bins=bins.tolist(), stacked=True, rwidth=0.9,
         color=[drawing.BEST, drawing.WARNING], alpha=0.75, label=["complete", "ended early"],
     )  # fmt: skip
     axes.legend()
@@ -180,15 +197,16 @@ def _elapsed(data: ReportData, rows: int) -> NDArray[np.float64]:
         return np.linspace(data.wall_seconds / rows, data.wall_seconds, rows)
     ended = np.maximum.accumulate(np.nan_to_num(data.record["ended"].to_numpy(dtype=float)))
     gaps = np.diff(ended)
-    excess = gaps.sum() - data.wall_seconds
+    usual = float(np.median(gaps)) if len(gaps) else 0.0
+    excess = float(gaps.sum()) - data.wall_seconds
     for place in np.argsort(gaps)[::-1]:
-        if excess <= 0:
+        cut = min(excess, float(gaps[place]) - usual)
+        if cut <= 0:
             break
-        cut = min(excess, gaps[place] - float(np.median(gaps)))
         gaps[place] -= cut
         excess -= cut
-    first = max(data.wall_seconds - gaps.sum(), 0.0)
-    return first + np.concatenate([[0.0], np.cumsum(gaps)])
+    elapsed: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum(gaps)])
+    return elapsed + max(data.wall_seconds - float(elapsed[-1]), 0.0)
 
 
 def _thinned(count: int, most: int = 600) -> NDArray[np.intp]:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +29,9 @@ QUIET = "#767676"
 
 PAGE_WIDTH_IN = 8.6
 
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
+_FONTS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")
+
+_STYLE: dict[Any, Any] = {
     "font.size": 8.0,
     "text.color": TEXT,
     "text.parse_math": False,  # names of cells and parameters may hold a dollar sign
@@ -61,15 +61,15 @@ _STYLE = {
 
 
 @contextlib.contextmanager
-def style(salt: str = "rheobase") -> Iterator[None]:
-    """Matplotlib's settings as the report wants them, put back afterwards.
-
-    Args:
-        salt: Enters the ids of a figure's parts, so that they differ between the figures of a page.
-    """
+def style() -> Iterator[None]:
+    """Matplotlib's settings as the report wants them, put back afterwards."""
     import matplotlib
+    from matplotlib.font_manager import fontManager
 
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": salt}):  # type: ignore[arg-type]
+    known = {entry.name for entry in fontManager.ttflist}
+    # By name, not "sans-serif": a figure keeps its letters when it is saved outside of this context.
+    fonts = [name for name in _FONTS if name in known]
+    with matplotlib.rc_context({**_STYLE, "font.family": fonts or ["sans-serif"]}):
         yield
 
 
@@ -80,35 +80,39 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return Figure(figsize=(width_in, height_in), dpi=200, layout="constrained", facecolor="white")
 
 
-def as_svg(figure: Figure, salt: str, label: str) -> Markup:
+def as_svg(figure: Figure, prefix: str, label: str) -> Markup:
     """A figure as SVG to stand inside a page.
 
     Args:
         figure: What to draw.
-        salt: Differs between the figures of one page.
+        prefix: Begins the ids inside; differs between the figures of one page.
         label: What the figure shows, for those who do not see it.
     """
     from markupsafe import Markup, escape
 
     stream = io.StringIO()
-    with style(salt):
+    with style():
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(stream, format="svg", metadata=nothing)  # type: ignore[arg-type]
+        figure.savefig(stream, format="svg", metadata=nothing)
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
     # Groups carry ids that repeat from figure to figure and that nothing refers to.
     text = re.sub(r'<g id="[^"]*"', "<g", text)
-    text = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda found: _rounded(found.group()), text)
+    for place, name in enumerate(dict.fromkeys(re.findall(r' id="([^"]*)"', text))):
+        text = text.replace(f'id="{name}"', f'id="{prefix}-{place}"')
+        text = text.replace(f'#{name}"', f'#{prefix}-{place}"').replace(f"#{name})", f"#{prefix}-{place})")
+    text = re.sub(r' (?:d|x|y|width|height|transform)="[^"]*"', lambda found: _rounded(found.group()), text)
     text = re.sub(r'<svg([^>]*?) width="[^"]*"', r"<svg\1", text, count=1)
     text = re.sub(r'<svg([^>]*?) height="[^"]*"', r"<svg\1", text, count=1)
     text = text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
-    return Markup(text)  # noqa: S704 - matplotlib escapes what it writes
+    return Markup(text)
 
 
 def _rounded(attribute: str) -> str:
     """Coordinates to a hundredth of a point: half the size, the same picture."""
-    return re.sub(r"(\d\.\d\d)\d+", r"\1", attribute.replace("\n", ""))
+    shorter = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found.group()):.2f}", attribute)
+    return shorter.replace("\n", "")
 
 
 def plain_ticks(axis: Axis) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.report.convergence import convergence_figure, cost_figure
-from rheobase.campaigns.report.drawing import as_svg, number, spread
+from rheobase.campaigns.report.drawing import PAGE_WIDTH_IN, as_svg, number, spread
 from rheobase.campaigns.report.parameters import (
     chance_correlation,
     correlation_figure,
@@ -38,11 +38,13 @@ class Plate:
     Attributes:
         title: Its heading, "" for none.
         svg: The picture.
+        width: Its width as CSS, so that letters are of one size in all pictures.
         text: What is seen.
     """
 
     title: str
     svg: Markup
+    width: str
     text: str
 
 
@@ -59,7 +61,8 @@ class TargetLine:
         value: What the best model does.
         score: Its score.
         beyond: Whether that is beyond the limit.
-        marks: Places of the members on a strip from -limit to +limit, 0 to 1; the best one last.
+        best: Place of the best model on a strip from -limit to +limit, 0 to 1; None where it has no value.
+        others: Places of the other models.
         band: Half width of one standard deviation on that strip.
     """
 
@@ -71,7 +74,8 @@ class TargetLine:
     value: str
     score: str
     beyond: bool
-    marks: tuple[float, ...]
+    best: float | None
+    others: tuple[float, ...]
     band: float
 
 
@@ -95,7 +99,9 @@ def render_report(data: ReportData) -> str:
         verdict=judge(data),
         overview=_overview(data),
         traces=_trace_plates(data),
-        without_traces=[protocol.name for protocol in data.targets.protocols if not _has_traces(data, protocol.name)],
+        without_traces=[
+            protocol.name for protocol in data.targets.protocols if not _has_traces(data, protocol.name)
+        ],
         scores=_score_plates(data),
         targets=_target_lines(data),
         limit=number(data.ensemble.largest_score),
@@ -141,8 +147,8 @@ def _score_plates(data: ReportData) -> list[Plate]:
         near = sum(row.scores[0] <= 1.0 for row in rows)
         text = (
             f"The best model is within {number(limit)} standard deviations in {within} of {len(rows)} features "
-            f"and within one in {near}. Dark: best model, as a red diamond where beyond the limit; light: the other models; "
-            "250 stands for a feature that could not be measured."
+            f"and within one in {near}. Dark: best model, ringed in red where beyond the limit; light: the other "
+            "models; 250 stands for a feature that could not be measured."
         )
     else:
         text = "There is no model to score."
@@ -167,7 +173,10 @@ def _target_lines(data: ReportData) -> list[tuple[str, list[TargetLine]]]:
 
 def _target_line(row: ScoreRow, limit: float) -> TargetLine:
     target = row.target
-    deviations = [value for value in (*row.deviations[1:], *row.deviations[:1]) if math.isfinite(value)]
+    places = [
+        0.5 + 0.5 * min(max(value / limit, -1.0), 1.0) if limit > 0 and math.isfinite(value) else None
+        for value in row.deviations
+    ]
     return TargetLine(
         objective=row.objective,
         feature=target.feature,
@@ -177,7 +186,8 @@ def _target_line(row: ScoreRow, limit: float) -> TargetLine:
         value=number(row.values[0]) if row.values else "–",
         score=score_text(row.scores[0]) if row.scores else "–",
         beyond=bool(row.scores) and row.scores[0] > limit,
-        marks=tuple(0.5 + 0.5 * min(max(value / limit, -1.0), 1.0) for value in deviations) if limit > 0 else (),
+        best=places[0] if places else None,
+        others=tuple(place for place in places[1:] if place is not None),
         band=min(0.5 / limit, 0.5) if limit > 0 else 0.5,
     )
 
@@ -197,8 +207,9 @@ def _parameter_plates(data: ReportData) -> list[Plate]:
         members = len(data.ensemble.members)
         text = (
             f"Rank correlations over the {members} models; a white dot where the size exceeds "
-            f"{number(min(chance_correlation(members), 1.0), 2)}. One pair in twenty does so by chance alone, and the models were chosen to "
-            "be different: read these as hints at parameters that stand in for each other."
+            f"{number(min(chance_correlation(members), 1.0), 2)}. One pair in twenty does so by chance alone, "
+            "and the models were chosen to be different: read these as hints at parameters that stand in for "
+            "each other."
         )
         plates.append(_plate("Parameters that go together", together, "correlation", text))
     return plates
@@ -206,7 +217,7 @@ def _parameter_plates(data: ReportData) -> list[Plate]:
 
 def _parameter_lines(data: ReportData) -> list[tuple[str, ...]]:
     """Name, unit, bounds, best model, ensemble, true values; as text."""
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for dimension in data.dimensions:
         values = [_parameter(member.parameters.get(dimension.name)) for member in data.ensemble.members]
         at_bound = bool(values) and not 0.01 < position(dimension, values[0]) < 0.99
@@ -232,8 +243,9 @@ def _search_plates(data: ReportData) -> list[Plate]:
     curves = convergence_figure(data)
     if curves is not None:
         text = (
-            "A dot for every evaluation; dark, the lowest score so far. The lowest total and the lowest worst score "
-            "need not be of the same model. Axes are even near zero and logarithmic above; pauses of the campaign are left out of the time."
+            "A dot for every evaluation, those that failed at the top; dark, the lowest score so far. The lowest "
+            "total and the lowest worst score need not be of the same model. Where scores reach far, the axes are "
+            "even near zero and logarithmic above. Pauses of the campaign are left out of the time."
         )
         plates.append(_plate("", curves, "convergence", text))
     costs = cost_figure(data)
@@ -243,5 +255,6 @@ def _search_plates(data: ReportData) -> list[Plate]:
     return plates
 
 
-def _plate(title: str, figure: Figure, salt: str, text: str) -> Plate:
-    return Plate(title, as_svg(figure, salt, f"{title}. {text}" if title else text), text)
+def _plate(title: str, figure: Figure, prefix: str, text: str) -> Plate:
+    width = f"{min(100.0 * figure.get_figwidth() / PAGE_WIDTH_IN, 100.0):.0f}%"
+    return Plate(title, as_svg(figure, prefix, f"{title}. {text}" if title else text), width, text)

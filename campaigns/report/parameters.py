@@ -31,7 +31,9 @@ def parameters_figure(data: ReportData) -> Figure | None:
         for row, dimension in enumerate(data.dimensions):
             _draw_bounds(axes, row, dimension, data.units.get(dimension.name, ""))
         for place, member in reversed(list(enumerate(data.ensemble.members))):
-            positions = [position(dimension, member.parameters.get(dimension.name)) for dimension in data.dimensions]
+            positions = [
+                position(dimension, member.parameters.get(dimension.name)) for dimension in data.dimensions
+            ]
             best = place == 0
             axes.plot(
                 positions, range(count), "o-", color=drawing.BEST if best else drawing.MEMBERS, zorder=4 if best else 2,
@@ -67,7 +69,9 @@ def correlations(data: ReportData) -> NDArray[np.float64]:
     """
     import pandas as pd
 
-    values = [[member.parameters.get(entry.name) for entry in data.dimensions] for member in data.ensemble.members]
+    values = [
+        [member.parameters.get(entry.name) for entry in data.dimensions] for member in data.ensemble.members
+    ]
     frame = pd.DataFrame(values, columns=range(len(data.dimensions)), dtype=float)
     return frame.corr(method="spearman").to_numpy(dtype=float, copy=True)
 
@@ -88,7 +92,9 @@ def correlation_figure(data: ReportData) -> Figure | None:
         side = min(0.24 * count + 2.2, 7.0)
         figure = drawing.new_figure(min(side + 1.2, drawing.PAGE_WIDTH_IN), side)
         axes = figure.subplots()
-        image = axes.imshow(matrix[1:, :-1], cmap="PuOr_r", vmin=-1.0, vmax=1.0, aspect="equal", interpolation="nearest")
+        image = axes.imshow(
+            matrix[1:, :-1], cmap="PuOr_r", vmin=-1.0, vmax=1.0, aspect="equal", interpolation="nearest"
+        )
         names = [dimension.name for dimension in data.dimensions]
         axes.set_yticks(range(count - 1), names[1:], fontsize=7.0)
         axes.set_xticks(range(count - 1), names[:-1], rotation=90, fontsize=7.0)
@@ -100,17 +106,17 @@ def correlation_figure(data: ReportData) -> Figure | None:
         axes.plot(columns, rows, ".", color="white", markersize=3.0)
         bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[-1, -0.5, 0, 0.5, 1])
         bar.set_label("Rank correlation")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         return figure
 
 
 def _draw_bounds(axes: Axes, row: int, dimension: Dimension, unit: str) -> None:
     """The range as a light bar, with decades marked on a logarithmic one, its ends written beside."""
-    axes.barh(row, 1.0, height=0.5, color="#f2f2f0", zorder=0)
+    axes.barh(row, 1.0, height=0.5, color="#ededeb", zorder=0)
     if dimension.logarithmic:
         powers = range(math.ceil(math.log10(dimension.low)), math.floor(math.log10(dimension.high)) + 1)
         inner = [dimension.position(10.0**power) for power in powers]
-        axes.vlines(inner, row - 0.25, row + 0.25, color="white", linewidth=1.2, zorder=1)
+        axes.vlines(inner, row - 0.25, row + 0.25, color="white", linewidth=1.6, zorder=1)
     low, high = drawing.number(dimension.low), drawing.number(dimension.high)
     axes.text(-0.015, row, low, ha="right", va="center", fontsize=7.0, color=drawing.QUIET)
     axes.text(1.015, row, f"{high} {unit}".strip(), ha="left", va="center", fontsize=7.0, color=drawing.QUIET)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 INTRINSIC = "Intrinsic"
 RATE_FEATURES = ("mean_frequency", "Spikecount", "spike_count", "Spikecount_stimint")
 _SHORTEST_FOR_RATE_MS = 150.0
+_MOST_RATE_CURVES = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ def score_rows(data: ReportData) -> list[ScoreRow]:
     """All objectives in the targets' order."""
     named = [(INTRINSIC, target.feature, target) for target in data.targets.intrinsic]
     for protocol in data.targets.protocols:
-        named += [(protocol.name, objective_name(protocol.name, entry.feature), entry) for entry in protocol.features]
+        named += [
+            (protocol.name, objective_name(protocol.name, entry.feature), entry)
+            for entry in protocol.features
+        ]
     members = data.ensemble.members
     return [
         ScoreRow(
@@ -89,19 +93,28 @@ def draw_scores(axes: Axes, rows: Sequence[ScoreRow], limit: float) -> None:
             place += 0.9 if group is None else 1.3
             group = row.group
             axes.annotate(
-                group, (0.0, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0),
-                textcoords="offset points", va="center", fontsize=7.0, weight="bold", color=drawing.TEXT,
+                group, (0.0, place), xycoords=axes.get_yaxis_transform(), xytext=(-4, 0),
+                textcoords="offset points", va="center", ha="right", fontsize=7.0, weight="bold",
             )  # fmt: skip
         place += 1.0
         places.append(place)
         if not row.scores:
             continue
-        axes.plot([min(row.scores), max(row.scores)], [place, place], color=drawing.MEMBERS, linewidth=1.0, zorder=2)
-        axes.plot(row.scores[1:], [place] * len(row.scores[1:]), "o", color=drawing.MEMBERS, markersize=3.2, zorder=3)
+        axes.plot(
+            [min(row.scores), max(row.scores)], [place, place], color=drawing.MEMBERS, linewidth=1.0, zorder=2
+        )
+        axes.plot(
+            row.scores[1:],
+            [place] * len(row.scores[1:]),
+            "o",
+            color=drawing.MEMBERS,
+            markersize=3.2,
+            zorder=3,
+        )
         beyond = row.scores[0] > limit
         axes.plot(
-            row.scores[:1], [place], "D" if beyond else "o", zorder=4, markersize=5.0,
-            color=drawing.WARNING if beyond else drawing.BEST, markeredgecolor="white", markeredgewidth=0.5,
+            row.scores[:1], [place], "o", zorder=4, markersize=6.4 if beyond else 5.0, color=drawing.BEST,
+            markeredgecolor=drawing.WARNING if beyond else "white", markeredgewidth=1.5 if beyond else 0.5,
         )  # fmt: skip
     axes.set_yticks(places, [row.target.feature for row in rows], fontsize=7.0)
     axes.set_ylim(place + 0.8, 0.2)
@@ -114,27 +127,30 @@ def draw_scores(axes: Axes, rows: Sequence[ScoreRow], limit: float) -> None:
         f"limit {drawing.number(limit)}", (limit, 1.0), xycoords=axes.get_xaxis_transform(), xytext=(0, 3),
         textcoords="offset points", ha="center", fontsize=7.0, color=drawing.WARNING,
     )  # fmt: skip
-    axes.set_xlabel("Score (standard deviations from the mean of the recordings)")
+    axes.set_xlabel("Score (standard deviations from the recordings' mean)")
 
 
 def rate_figure(data: ReportData) -> Figure | None:
-    """f-I curves of models and recordings; None unless a rate was measured under two long steps at least."""
-    curves = []
-    for feature in RATE_FEATURES:
-        points = [
-            (protocol, target)
-            for protocol in sorted(data.targets.protocols, key=lambda entry: entry.amplitude_percent)
-            for target in protocol.features
-            if target.feature == feature and protocol.duration_ms >= _SHORTEST_FOR_RATE_MS
-        ]
-        if len({protocol.amplitude_percent for protocol, _ in points}) >= 2:
-            curves.append((feature, points))
-    if not curves:
+    """f-I curves of models and recordings; None unless a protocol has rates at two long steps at least."""
+    curves: dict[tuple[str, str], list[tuple[ProtocolTargets, FeatureTarget]]] = {}
+    for protocol in sorted(data.targets.protocols, key=lambda entry: entry.amplitude_percent):
+        for target in protocol.features:
+            if target.feature in RATE_FEATURES and protocol.duration_ms >= _SHORTEST_FOR_RATE_MS:
+                stimulus = protocol.name.rpartition("_")[0] or protocol.name
+                curves.setdefault((stimulus, target.feature), []).append((protocol, target))
+    shown = sorted(
+        (curve for curve in curves.items() if len(curve[1]) >= 2), key=lambda curve: -len(curve[1])
+    )
+    shown = shown[:_MOST_RATE_CURVES]
+    if not shown:
         return None
     with drawing.style():
-        figure = drawing.new_figure(min(drawing.PAGE_WIDTH_IN, 4.6 * len(curves) + 0.8), 3.0)
-        for axes, (feature, points) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves, strict=True):
+        figure = drawing.new_figure(drawing.PAGE_WIDTH_IN if len(shown) > 1 else 5.0, 3.0)
+        for axes, ((stimulus, feature), points) in zip(
+            figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
+        ):
             _draw_rates(axes, data, feature, points)
+            axes.set_title(f"{stimulus}: {feature}")
         return figure
 
 
@@ -151,18 +167,32 @@ def _draw_rates(
         ]
         colour, width = (drawing.BEST, 1.8) if place == 0 else (drawing.MEMBERS, 0.9)
         label = {0: "best model", 1: "other models"}.get(place)
-        axes.plot(percent, values, "o-", color=colour, linewidth=width, markersize=3.5, label=label, zorder=3 - min(place, 1))
+        axes.plot(
+            percent,
+            values,
+            "o-",
+            color=colour,
+            linewidth=width,
+            markersize=3.5,
+            label=label,
+            zorder=3 - min(place, 1),
+        )
         missing = [step for step, value in zip(percent, values, strict=True) if not math.isfinite(value)]
-        axes.plot(missing, [0.0] * len(missing), "x", color=colour, markersize=6.0, clip_on=False, zorder=5)
+        if missing:
+            axes.plot(
+                missing, [0.0] * len(missing), "x", color=colour, markersize=6.0, clip_on=False, zorder=5
+            )
     axes.errorbar(
         percent,
         [target.mean * factor for (_, target), factor in zip(points, scale, strict=True)],
         [target.std * factor for (_, target), factor in zip(points, scale, strict=True)],
-        fmt="s", color=drawing.RECORDING, markersize=4.5, capsize=3.0, linewidth=1.2, zorder=6, label="recordings, mean ± std",
+        fmt="s", color=drawing.RECORDING, markersize=4.5, capsize=3.0, linewidth=1.2, zorder=6,
+        label="recordings, mean ± std",
     )  # fmt: skip
-    axes.set_title(feature)
     axes.set_xlabel("Step (% of threshold current)")
-    axes.set_ylabel("Firing rate (Hz)" if feature == "mean_frequency" else "Spikes per second of the step (Hz)")
+    axes.set_ylabel(
+        "Firing rate (Hz)" if feature == "mean_frequency" else "Spikes per second of the step (Hz)"
+    )
     axes.set_ylim(bottom=0.0)
     axes.legend(loc="upper left")
 

@@ -90,7 +90,12 @@ def gather_sweeps(data: ReportData, protocol: ProtocolTargets) -> ProtocolSweeps
     """Traces of one protocol, recorded and simulated, in the window that is shown."""
     threshold_mV = protocol.settings.spike_threshold_mV
     length_ms = protocol.duration_ms
-    window = (-5.0, length_ms + 20.0) if length_ms <= SHORT_STEP_MS else (-0.08 * length_ms, 1.12 * length_ms)
+    around_ms = (
+        (5.0, 20.0)
+        if length_ms <= SHORT_STEP_MS
+        else (min(0.08 * length_ms, 100.0), min(0.12 * length_ms, 100.0))
+    )
+    window = (-around_ms[0], length_ms + around_ms[1])
 
     def sweep(label: str, time_ms: NDArray[np.float64], voltage_mV: NDArray[np.float64]) -> Sweep | None:
         time, voltage = np.asarray(time_ms, float), np.asarray(voltage_mV, float)
@@ -150,7 +155,9 @@ def decimate(
     """
     if len(time_ms) <= 2 * bins + 2 or time_ms[-1] <= time_ms[0]:
         return time_ms, voltage_mV
-    bin_of = np.minimum(((time_ms - time_ms[0]) / (time_ms[-1] - time_ms[0]) * bins).astype(np.intp), bins - 1)
+    bin_of = np.minimum(
+        ((time_ms - time_ms[0]) / (time_ms[-1] - time_ms[0]) * bins).astype(np.intp), bins - 1
+    )
     starts = np.flatnonzero(np.diff(bin_of, prepend=-1))
     sizes = np.diff(starts, append=len(time_ms))
     kept = [np.array([0, len(time_ms) - 1]), spike_peaks(voltage_mV, threshold_mV)]
@@ -169,20 +176,30 @@ def describe_sweeps(sweeps: ProtocolSweeps) -> str:
     if sweeps.spiking:
         parts += [
             f"{who} {spread([sweep.in_step for sweep in group])}"
-            for who, group in (("recordings", sweeps.recordings), ("best model", best), ("other models", others))
+            for who, group in (
+                ("recordings", sweeps.recordings),
+                ("best model", best),
+                ("other models", others),
+            )
             if group
         ]
         text = f"Spikes during the step: {'; '.join(parts)}."
     else:
         parts += [
             f"{who} {spread(seen)} mV"
-            for who, group in (("recordings", sweeps.recordings), ("best model", best), ("other models", others))
+            for who, group in (
+                ("recordings", sweeps.recordings),
+                ("best model", best),
+                ("other models", others),
+            )
             if (seen := [sweep.deflection_mV for sweep in group if math.isfinite(sweep.deflection_mV)])
         ]
         text = f"No spikes. Deflection at the end of the step: {'; '.join(parts)}." if parts else "No spikes."
     if sweeps.recordings:
         shown = len(sweeps.recordings)
-        text += f" {shown} recorded sweep{'s' * (shown != 1)} of {sweeps.cells} cell{'s' * (sweeps.cells != 1)}"
+        text += (
+            f" {shown} recorded sweep{'s' * (shown != 1)} of {sweeps.cells} cell{'s' * (sweeps.cells != 1)}"
+        )
         text += f" ({sweeps.left_out} more not drawn)." if sweeps.left_out else "."
     else:
         text += " No recorded sweep is at hand for this protocol."
@@ -194,9 +211,9 @@ def describe_sweeps(sweeps: ProtocolSweeps) -> str:
 
 
 def step_label(protocol: ProtocolTargets) -> str:
-    """ "IDrest_150: 150 % of threshold current (0.21 nA), 500 ms"."""
+    """A step in words: "150 % of threshold current (0.21 nA in the recordings), 500 ms"."""
     return (
-        f"{protocol.name}: {number(protocol.amplitude_percent)} % of threshold current "
+        f"{number(protocol.amplitude_percent)} % of threshold current "
         f"({number(protocol.amplitude_nA)} nA in the recordings), {number(protocol.duration_ms, 4)} ms"
     )
 
@@ -224,7 +241,8 @@ def _representative_first(sweeps: list[Sweep]) -> list[Sweep]:
     if not sweeps:
         return []
     order = sorted(
-        range(len(sweeps)), key=lambda place: (sweeps[place].in_step, np.nan_to_num(sweeps[place].deflection_mV))
+        range(len(sweeps)),
+        key=lambda place: (sweeps[place].in_step, np.nan_to_num(sweeps[place].deflection_mV)),
     )
     middle = order[len(order) // 2]
     return [sweeps[middle], *sweeps[:middle], *sweeps[middle + 1 :]]

@@ -42,7 +42,9 @@ def judge(data: ReportData) -> Verdict:
     accepted = sum(member.accepted for member in data.ensemble.members)
     sentences = [_shown(data, accepted), _effort(data)]
     if not data.targets.objectives:
-        sentences.append("There is no target: nothing was measured in the recordings that a model could be held against.")
+        sentences.append(
+            "There is no target: nothing was measured in the recordings that a model could be held against."
+        )
     if data.surrogates:
         sentences.insert(0, _surrogate_warning(data))
     return Verdict(
@@ -71,13 +73,21 @@ def _shown(data: ReportData, accepted: int) -> str:
     if shown == 0:
         return "The ensemble is empty: no model is shown below." if len(data.record) else ""
     if accepted == 0:
-        which = "model shown below is the best found; it is" if shown == 1 else f"{shown} models shown below are the best found; they are"
+        which = (
+            "model shown below is the best found; it is"
+            if shown == 1
+            else f"{shown} models shown below are the best found; they are"
+        )
         text = f"The {which} not accepted."
         if data.ensemble.accepted_in_record:
             text += f" The record holds {data.ensemble.accepted_in_record} accepted, none of them in this ensemble."
         return text
     if accepted == shown:
-        return f"The ensemble shown below holds {shown} of them." if shown > 1 else "It is the model shown below."
+        return (
+            f"The ensemble shown below holds {shown} of them."
+            if shown > 1
+            else "It is the model shown below."
+        )
     return f"Of the {shown} models shown below {accepted} {'is' if accepted == 1 else 'are'} accepted."
 
 
@@ -90,7 +100,12 @@ def _effort(data: ReportData) -> str:
     text = f"{count} {_plural(count, 'evaluation')}"
     text += f" by {searches} searches" if searches > 1 else ""
     text += f" in {duration(data.wall_seconds)}"
-    return text + (f"; {failed} of them ended early (see the search below)." if failed else "; all of them reached their end.")
+    if failed == 0:
+        return (
+            f"{text}; {'all of them' if count > 1 else 'it'} reached {'their' if count > 1 else 'its'} end."
+        )
+    who = "it" if count == 1 else "all of them" if failed == count else f"{failed} of them"
+    return f"{text}; {who} ended early (see the search below)."
 
 
 def _surrogate_warning(data: ReportData) -> str:
@@ -124,10 +139,20 @@ def _figures(data: ReportData) -> tuple[tuple[str, str], ...]:
         figures.append((duration(data.wall_seconds), "search time"))
         if "cpu_seconds" in data.record.columns:
             figures.append((duration(float(data.record["cpu_seconds"].sum())), "CPU time"))
-    figures.append((str(max(data.ensemble.accepted_in_record, sum(m.accepted for m in data.ensemble.members))), "models accepted"))
+    figures.append(
+        (
+            str(max(data.ensemble.accepted_in_record, sum(m.accepted for m in data.ensemble.members))),
+            "models accepted",
+        )
+    )
     best = data.ensemble.members[:1]
     if best and best[0].scores:
-        figures.append((score_text(best[0].worst), f"best model's worst score (limit {number(data.ensemble.largest_score)})"))
+        figures.append(
+            (
+                score_text(best[0].worst),
+                f"best model's worst score (limit {number(data.ensemble.largest_score)})",
+            )
+        )
         figures.append((score_text(statistics.median(best[0].scores.values())), "best model's median score"))
     return tuple(figures)
 
@@ -136,7 +161,13 @@ def score_text(score: float) -> str:
     """A score to read; the failure score says that it is one."""
     if not math.isfinite(score):
         return "–"
-    return f"{number(score, 2)} (failed)" if score >= FAILURE_SCORE else f"{score:.2f}" if score < 10 else number(score)
+    return (
+        f"{number(score, 2)} (failed)"
+        if score >= FAILURE_SCORE
+        else f"{score:.2f}"
+        if score < 10
+        else number(score)
+    )
 
 
 def _plural(count: int, noun: str) -> str:

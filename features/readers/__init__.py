@@ -59,9 +59,7 @@ def _third_party() -> tuple[Reader, ...]:
                 "repair or uninstall the package it comes from"
             ) from error
         if not isinstance(reader, Reader):
-            raise RecordingError(
-                f"the reader '{entry_point.name}' ({entry_point.value}) lacks suffixes or read()"
-            )
+            raise RecordingError(f"the reader '{entry_point.name}' ({entry_point.value}) lacks suffixes or read()")
         readers.append(reader)
     return tuple(readers)
 
@@ -85,8 +83,7 @@ def reader_for(path: Path) -> Reader:
         if suffix in reader.suffixes:
             return reader
     raise RecordingError(
-        f"{path}: no reader for files ending in '{path.suffix}'; "
-        f"the known endings are {', '.join(known_suffixes())}"
+        f"{path}: no reader for files ending in '{path.suffix}'; the known endings are {', '.join(known_suffixes())}"
     )
 
 

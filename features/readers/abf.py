@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.signals import check_sweep, quantity_of, reading
 from rheobase.features.recording import Channel, RawSweep
@@ -43,9 +44,7 @@ class AbfReader:
             step_ms = _time_step_ms(abf)
             recorded = [index for index in abf.channelList if quantity_of(abf.adcUnits[index]) is not None]
             if not any(quantity_of(abf.adcUnits[index]) == "voltage" for index in recorded):
-                units = ", ".join(
-                    f"'{name}' in {unit}" for name, unit in zip(abf.adcNames, abf.adcUnits, strict=True)
-                )
+                units = ", ".join(f"'{name}' in {unit}" for name, unit in zip(abf.adcNames, abf.adcUnits, strict=True))
                 raise RecordingError(f"{path}: no voltage channel, so not current clamp (channels: {units})")
             commanded = not any(quantity_of(abf.adcUnits[index]) == "current" for index in recorded)
             dac = _current_dac(abf, path) if commanded else 0
@@ -110,21 +109,13 @@ def _current_dac(abf: Any, path: Path) -> int:
     Raises:
         RecordingError: There is none, or its command is not in the file.
     """
-    currents = [
-        index
-        for index in abf.channelList
-        if quantity_of(abf._getDacNameAndUnits(index)[1] or "") == "current"
-    ]
+    currents = [index for index in abf.channelList if quantity_of(abf._getDacNameAndUnits(index)[1] or "") == "current"]
     enabled = [index for index in currents if _waveform_source(abf, index) != 0]
     if not currents:
-        raise RecordingError(
-            f"{path}: no current was recorded and no DAC commands one (DAC units: {abf.dacUnits})"
-        )
+        raise RecordingError(f"{path}: no current was recorded and no DAC commands one (DAC units: {abf.dacUnits})")
     dac: int = (enabled or currents)[0]
     if len(enabled) > 1:
-        raise RecordingError(
-            f"{path}: no current was recorded and {len(enabled)} DACs command one; which is unknown"
-        )
+        raise RecordingError(f"{path}: no current was recorded and {len(enabled)} DACs command one; which is unknown")
     if _waveform_source(abf, dac) not in (0, 1):
         raise RecordingError(
             f"{path}: its stimulus came from another file and no current was recorded; "

@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.signals import check_sweep, reading, scale_to
 from rheobase.features.recording import Channel, RawSweep
@@ -66,9 +67,7 @@ def _channel(wave: dict[str, Any], path: Path) -> Channel:
     name = _text(header["bname"])
     values = wave["wData"]
     if values.dtype.kind not in "fiu":
-        raise ValueError(
-            f"it holds {'text' if values.dtype.kind == 'S' else 'complex numbers'}, not a signal"
-        )
+        raise ValueError(f"it holds {'text' if values.dtype.kind == 'S' else 'complex numbers'}, not a signal")
     if values.ndim != 1:
         raise ValueError(f"expected one dimension, got {values.ndim}; save each sweep as a wave of its own")
     unit = _text(wave.get("data_units", b"")) or _text(header["dataUnits"])
@@ -91,16 +90,12 @@ def _time_step_ms(wave: dict[str, Any], name: str, path: Path) -> float:
     if unit:
         scale = scale_to(unit, "ms")
         if scale is None:
-            raise RecordingError(
-                f"{path}: expected samples in time, the wave '{name}' is in '{unit}'; {remedy}"
-            )
+            raise RecordingError(f"{path}: expected samples in time, the wave '{name}' is in '{unit}'; {remedy}")
         return _shortest(step * scale)
     lowest, highest = _PLAUSIBLE_STEP_MS
     plausible = [step_ms for step_ms in (step * 1000.0, step) if lowest <= step_ms <= highest]
     if len(plausible) != 1:
-        raise RecordingError(
-            f"{path}: the wave '{name}' has a time step of {step:g} and no unit for it; {remedy}"
-        )
+        raise RecordingError(f"{path}: the wave '{name}' has a time step of {step:g} and no unit for it; {remedy}")
     return _shortest(plausible[0])
 
 

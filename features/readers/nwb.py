@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.signals import check_sweep, reading, uniform_step
 from rheobase.features.recording import Channel, RawSweep
@@ -81,14 +82,8 @@ def _order(pair: _Pair) -> tuple[int, str, int]:
 
 def _pairs(content: Any, path: Path) -> list[_Pair]:
     # By type name: subclasses are I=0 clamp or of an extension that may mean something else.
-    voltages = [
-        series for series in content.acquisition.values() if type(series).__name__ == "CurrentClampSeries"
-    ]
-    currents = [
-        series
-        for series in content.stimulus.values()
-        if type(series).__name__ == "CurrentClampStimulusSeries"
-    ]
+    voltages = [series for series in content.acquisition.values() if type(series).__name__ == "CurrentClampSeries"]
+    currents = [series for series in content.stimulus.values() if type(series).__name__ == "CurrentClampStimulusSeries"]
     pairs = _pairs_of_table(content.intracellular_recordings)
     in_table = {pair.voltage.series.name for pair in pairs}
     for voltage in voltages:
@@ -130,14 +125,10 @@ def _current_for(voltage: Any, currents: Sequence[Any], path: Path) -> Any:
         found = [current for current in same_electrode if abs(_start_s(current) - start) < 1e-6]
         if len(found) > 1:
             number = _last_number(voltage.name)
-            found = [
-                current for current in found if number is not None and _last_number(current.name) == number
-            ]
+            found = [current for current in found if number is not None and _last_number(current.name) == number]
     if len(found) > 1:
         names = ", ".join(current.name for current in found)
-        raise RecordingError(
-            f"{path}: the voltage '{voltage.name}' could belong to several currents: {names}"
-        )
+        raise RecordingError(f"{path}: the voltage '{voltage.name}' could belong to several currents: {names}")
     return found[0] if found else None
 
 
@@ -154,9 +145,7 @@ def _sweep(pair: _Pair, path: Path) -> RawSweep:
     if pair.current is not None:
         channels.append(_channel(pair.current, path))
         lag_ms = 1000.0 * (_start_s(pair.current.series) - _start_s(voltage))
-        lag_ms += (
-            pair.current.start * channels[1].time_step_ms - pair.voltage.start * channels[0].time_step_ms
-        )
+        lag_ms += pair.current.start * channels[1].time_step_ms - pair.voltage.start * channels[0].time_step_ms
         if abs(lag_ms) > 0.5 * channels[0].time_step_ms:
             raise RecordingError(
                 f"{path}, sweep {name}: the current '{pair.current.series.name}' starts {lag_ms:g} ms "

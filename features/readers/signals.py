@@ -7,6 +7,7 @@ import functools
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
 from rheobase.features.errors import RecordingError, UnitError
 from rheobase.features.units import factor
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
     from rheobase.features.recording import Channel, RawSweep
 
 Quantity = Literal["voltage", "current"]

@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.signals import check_sweep, quantity_of, reading, scale_to, uniform_step
 from rheobase.features.recording import Channel, RawSweep
@@ -55,9 +56,7 @@ class TableReader:
                 for index in range(len(heads))
                 if quantity_of(units[index]) is not None
             )
-            yield check_sweep(
-                RawSweep(channels, facts.get("cell"), facts.get("protocol"), facts.get("sweep")), path
-            )
+            yield check_sweep(RawSweep(channels, facts.get("cell"), facts.get("protocol"), facts.get("sweep")), path)
 
 
 def _parts(text: str, delimiter: str, path: Path) -> tuple[dict[str, str], list[str], int, str]:
@@ -72,9 +71,7 @@ def _parts(text: str, delimiter: str, path: Path) -> tuple[dict[str, str], list[
         elif line.strip():
             heads = next(csv.reader([line], delimiter=delimiter))
             return facts, heads, index + 2, "".join(lines[index + 1 :])
-    raise RecordingError(
-        f"{path}: expected a line of column heads such as 'time (ms),voltage (mV),current (nA)'"
-    )
+    raise RecordingError(f"{path}: expected a line of column heads such as 'time (ms),voltage (mV),current (nA)'")
 
 
 def _numbers(body: str, delimiter: str, columns: int, first_row: int, path: Path) -> NDArray[np.float64]:

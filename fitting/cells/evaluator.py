@@ -65,9 +65,7 @@ class CellEvaluator:
         ModelError: NEURON cannot build the model.
     """
 
-    def __init__(
-        self, model: CellModel, targets: FeatureTargets, settings: EvaluationSettings | None = None
-    ) -> None:
+    def __init__(self, model: CellModel, targets: FeatureTargets, settings: EvaluationSettings | None = None) -> None:
         self._targets = targets
         self._settings = settings or EvaluationSettings()
         self._instance = CellInstance(model)
@@ -147,14 +145,17 @@ class CellEvaluator:
             return trace.spikes(spike_threshold_mV) > 0
 
         expected = self._goals.get("threshold_current")
+        largest_nA = self._settings.largest_current_nA
+        if expected is not None:  # beyond the stage's limit the search ends anyway
+            largest_nA = min(largest_nA, expected.mean + self._settings.stage_limit * expected.std)
         threshold_nA = find_threshold_current(
             spikes,
             first_guess_nA=expected.mean if expected else 0.2,
-            largest_nA=self._settings.largest_current_nA,
+            largest_nA=largest_nA,
             precision=self._settings.threshold_precision,
         )
         if threshold_nA is None:
-            raise StageFailure(f"threshold: no spike up to {self._settings.largest_current_nA} nA")
+            raise StageFailure(f"threshold_current: no spike up to {largest_nA:.3g} nA")
         self._accept("threshold_current", threshold_nA, features)
         return threshold_nA
 

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 # Changing these needs NEURON's own bookkeeping (axial resistances, capacitance), so no pointers for them.
 _SECTION_LEVEL = {"Ra", "cm"}
 
+# NEURON integrates all cells of a process together: with a second one, CVODE's steps for the first would differ.
+_in_neuron: list[CellInstance] = []
+
 
 class CellInstance:
-    """One cell in the NEURON of this process.
+    """The one cell in the NEURON of this process: building another closes it.
 
     Args:
         model: What to build.
@@ -33,11 +36,14 @@ class CellInstance:
     def __init__(self, model: CellModel) -> None:
         from bluepyopt import ephys
 
+        while _in_neuron:
+            _in_neuron[-1].close()
         load_mechanisms(model.mechanisms)
         self.model = model
         self.simulator = ephys.simulators.NrnSimulator()
         self.h = self.simulator.neuron.h
         self._ephys = ephys_model(model)
+        _in_neuron.append(self)
         try:
             self._ephys.instantiate_morphology(sim=self.simulator)
             self.cell: Any = self._ephys.icell
@@ -63,8 +69,13 @@ class CellInstance:
             free_values: Value of each free parameter, by name.
 
         Raises:
-            ModelError: a free parameter without a value, or a name that is not one.
+            ModelError: a free parameter without a value, or a name that is not one; a cell that is closed.
         """
+        if self not in _in_neuron:
+            raise ModelError(
+                f"the cell '{self.model.name}' is no longer in NEURON, which holds one cell per process here: "
+                "it was closed, or another was built since; build it again, or use a process for each"
+            )
         expected = {parameter.name for parameter in self.model.free_parameters}
         if expected != set(free_values):
             missing, unknown = sorted(expected - set(free_values)), sorted(set(free_values) - expected)
@@ -90,9 +101,15 @@ class CellInstance:
                 )
 
     def close(self) -> None:
-        """Remove the cell from NEURON."""
-        self._targets.clear()
-        self._ephys.destroy(sim=self.simulator)
+        """Remove the cell from NEURON; it cannot be used any more."""
+        if self not in _in_neuron:
+            return
+        _in_neuron.remove(self)
+        cell = self._ephys.icell
+        if cell is not None:
+            for section in list(cell.all):
+                self.h.delete_section(sec=section)
+            self._ephys.destroy(sim=self.simulator)
 
 
 class _Target:

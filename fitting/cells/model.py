@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import string
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Distribution:
         self.evaluate(1.0, np.array([0.0, 100.0]), **dict.fromkeys(self.parameters, 1.0))
 
 
-def _evaluate(distribution: Distribution, names: dict[str, object]) -> NDArray[np.float64]:
+def _evaluate(distribution: Distribution, names: dict[str, Any]) -> NDArray[np.float64]:
     where = f"distribution '{distribution.name}': expression '{distribution.expression}'"
     try:
         plain = distribution.expression.format(**{name: name for name in names})
@@ -81,7 +81,7 @@ def _evaluate(distribution: Distribution, names: dict[str, object]) -> NDArray[n
             raise ModelError(f"{where} uses '{ast.unparse(node)}'; known functions: {', '.join(sorted(_FUNCTIONS))}")
     scope = {"__builtins__": {}, **_FUNCTIONS, "math": _MathNames, **names}
     with np.errstate(all="ignore"):
-        values = eval(compile(tree, distribution.name, "eval"), scope)  # noqa: S307 - the tree was checked above
+        values = eval(compile(tree, distribution.name, "eval"), scope)
     spread = np.broadcast_to(np.asarray(values, dtype=float), np.shape(names["distance"])).copy()
     if not np.isfinite(spread).all():
         raise ModelError(f"{where} is not finite at some distance from the soma")

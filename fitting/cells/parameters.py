@@ -54,9 +54,7 @@ def build_parameters(
     return tuple(sorted(parameters, key=lambda parameter: order.get(parameter.section_list, len(order))))
 
 
-def used_mechanisms(
-    parameters: Sequence[CellParameter], mechanisms: Mapping[str, Mechanism]
-) -> tuple[Mechanism, ...]:
+def used_mechanisms(parameters: Sequence[CellParameter], mechanisms: Mapping[str, Mechanism]) -> tuple[Mechanism, ...]:
     """The mechanisms that the parameters need, NEURON's built-in ones left out, sorted by name."""
     names = {parameter.mechanism for parameter in parameters if parameter.mechanism is not None}
     return tuple(mechanisms[name] for name in sorted(names) if name not in BUILT_IN_VARIABLES)
@@ -83,9 +81,7 @@ def _build(
             f"defined: {', '.join([UNIFORM, *distributions])}"
         )
     value, bounds = _value_or_bounds(text, unit)
-    return CellParameter(
-        variable, section_list, unit, value, bounds, text.logarithmic, text.distribution, mechanism
-    )
+    return CellParameter(variable, section_list, unit, value, bounds, text.logarithmic, text.distribution, mechanism)
 
 
 def _value_or_bounds(text: ParameterText, unit: str) -> tuple[float | None, tuple[float, float] | None]:
@@ -110,7 +106,9 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ModelError(f"this parameter has no unit: expected a plain number or a range of numbers, got '{text}'") from None
+        raise ModelError(
+            f"this parameter has no unit: expected a plain number or a range of numbers, got '{text}'"
+        ) from None
 
 
 def _distribution_variable(variable: str, owner: str, distributions: Mapping[str, Distribution]) -> str:
@@ -155,5 +153,5 @@ def _check_distribution_parameters(parameters: list[CellParameter], distribution
         for inner in distributions[name].parameters:
             if f"{inner}.distribution_{name}" not in given:
                 raise ModelError(
-                    f"distribution '{name}' needs a value or a range for '{inner}.distribution_{name}' in the parameters"
+                    f"distribution '{name}' needs a value or a range for the parameter '{inner}.distribution_{name}'"
                 )

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _FAR_MS = 1e9
 _LOOK_EVERY_MS = 25.0  # how often a search for the first spike looks whether there was one
+# A silent cell takes some hundred variable time steps in two seconds; one whose axon or dendrites fire takes
+# a hundred for each of their spikes.
+_STEPS_OF_A_SILENT_CELL = 3000
 
 
 class SimulationError(Exception):
@@ -166,6 +169,8 @@ class SomaClamp:
             else:
                 reached = begin
                 while reached < end and (self._voltage.size() == 0 or self._voltage.max() <= stop_above_mV):
+                    if self._time.size() > _STEPS_OF_A_SILENT_CELL:
+                        raise SimulationError("ectopic: axon or dendrites fire while the soma is silent")
                     reached = min(reached + _LOOK_EVERY_MS, end)
                     self._h.continuerun(reached)
         except RuntimeError as error:

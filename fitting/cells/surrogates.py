@@ -91,7 +91,9 @@ class SurrogateRecorder:
 
         threshold = find_threshold_current(spikes, first_guess_nA=0.1, largest_nA=5.0, precision=0.01)
         if threshold is None:
-            raise ModelError(f"the hidden model of {cell} does not spike up to 5 nA; change recordings.surrogates.hidden")
+            raise ModelError(
+                f"the hidden model of {cell} does not spike up to 5 nA; change recordings.surrogates.hidden"
+            )
         generator = np.random.default_rng(seed)
         recordings = []
         for step in self._plan.steps:

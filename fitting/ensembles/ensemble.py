@@ -100,7 +100,7 @@ def read_ensemble(path: Path) -> Ensemble:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("schema", None) != SCHEMA:
-            raise EnsembleError(f"{path}: expected '\"schema\": \"{SCHEMA}\"'")
+            raise EnsembleError(f'{path}: expected \'"schema": "{SCHEMA}"\'')
         members = tuple(Member(**entry) for entry in content.pop("members"))
         return Ensemble(members=members, **content)
     except FileNotFoundError:

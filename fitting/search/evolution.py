@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,7 @@ class EvolutionarySearch:
             number, {d.name: d.value(position) for d, position in zip(self._dimensions, individual, strict=True)}
         )
 
-    def tell(self, number: int, scores: Mapping[str, float]) -> None:
+    def tell(self, number: int, scores: Mapping[str, float], failed: bool = False) -> None:
         """The scores of a candidate that was asked for."""
         individual = self._asked.pop(number, None)
         if individual is None:
@@ -97,15 +98,24 @@ class EvolutionarySearch:
             values = tuple(scores[name] for name in self._objectives)
         except KeyError as missing:
             raise SearchError(f"candidate {number} comes without a score for the objective {missing}") from None
-        individual.fitness = self._fitness(values)
+        # On a logarithmic scale the failure scores of a few do not drown the differences between good models;
+        # the order within each objective, and so dominance, stays as it is.
+        individual.fitness = self._fitness(tuple(math.log1p(value) for value in values))
+        individual.failed = failed
+        individual.total = sum(values)
         self._newcomers.append(individual)
 
     def _select(self) -> None:
         """Keep the best of survivors and newcomers; by number, so that the order of arrival does not matter."""
         if not self._newcomers:
             return
-        pool = sorted([*self._survivors, *self._newcomers], key=lambda individual: individual.number)
+        everyone = sorted([*self._survivors, *self._newcomers], key=lambda individual: individual.number)
         self._newcomers = []
+        # Constraint domination (Deb 2002): who failed survives only where those who did not leave room.
+        pool = [individual for individual in everyone if not individual.failed]
+        if len(pool) < self._settings.population:
+            failed = sorted((i for i in everyone if i.failed), key=lambda individual: individual.total)
+            pool += failed[: self._settings.population - len(pool)]
         size = min(self._settings.population, len(pool))
         with self._own_random():
             if self._settings.algorithm == "ibea":
@@ -162,6 +172,8 @@ class _Individual(list[float]):
     number: int = -1
     fitness: Any = None
     ibea_fitness: float = 0.0
+    failed: bool = False
+    total: float = 0.0
 
 
 def _fitness_class(objectives: int) -> type:

@@ -20,12 +20,13 @@ class Search(Protocol):
     def ask(self) -> Candidate | None:
         """The next candidate; None when the search has to be told more first (a generation is not complete)."""
 
-    def tell(self, number: int, scores: Mapping[str, float]) -> None:
+    def tell(self, number: int, scores: Mapping[str, float], failed: bool = False) -> None:
         """The scores of a candidate that was asked for.
 
         Args:
             number: The candidate's number.
             scores: Every objective's score, failure scores included.
+            failed: Whether its evaluation ended early: a constraint that it violates.
 
         Raises:
             SearchError: a number that was not asked for, or was told before; objectives that differ.

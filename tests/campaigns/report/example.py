@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 
 from rheobase.campaigns.report.data import ModelTrace, RecordedTrace, ReportData
-from rheobase.features.targets import CellSummary, FeatureTarget, FeatureTargets, ProtocolTargets, objective_name
+from rheobase.features.targets import (
+    CellSummary,
+    FeatureTarget,
+    FeatureTargets,
+    ProtocolTargets,
+)
 from rheobase.fitting.ensembles.ensemble import Ensemble, Member
 from rheobase.fitting.search.space import Dimension
-from rheobase.objectives.scores import FAILURE_SCORE, z_score
+from rheobase.objectives.scores import z_score
 
 STEPS = (
     ("IV_-100", -100.0, 1000.0),
@@ -65,7 +70,9 @@ def membrane_potential(
         while at < length:
             since = time - at
             spike = (peak - rest - final) * np.exp(-((since / np.where(since < 0, 0.28, 0.55)) ** 2))
-            after = -rng.normal(9.0, 0.5) * np.where(since > 0.8, np.exp(-np.clip(since, 0, None) / 25.0), 0.0)
+            after = -rng.normal(9.0, 0.5) * np.where(
+                since > 0.8, np.exp(-np.clip(since, 0, None) / 25.0), 0.0
+            )
             voltage = voltage + spike + after
             peak += (24.0 - peak) * 0.2
             interval *= 1.03
@@ -107,7 +114,9 @@ def example_targets(steps: tuple[tuple[str, float, float], ...] = STEPS) -> Feat
         protocols=tuple(protocols),
         junction_potential_mV=14.0,
         cells=tuple(
-            CellSummary(f"cell_{place}", 0.19 + 0.012 * place, -0.08 - 0.006 * place, -83.0, 14 + place, place != 3)
+            CellSummary(
+                f"cell_{place}", 0.19 + 0.012 * place, -0.08 - 0.006 * place, -83.0, 14 + place, place != 3
+            )
             for place in range(5)
         ),
         notes=(
@@ -117,7 +126,9 @@ def example_targets(steps: tuple[tuple[str, float, float], ...] = STEPS) -> Feat
     )
 
 
-def example_record(targets: FeatureTargets, evaluations: int, closeness: float, seed: int = 3) -> pd.DataFrame:
+def example_record(
+    targets: FeatureTargets, evaluations: int, closeness: float, seed: int = 3
+) -> pd.DataFrame:
     """Evaluations that get closer to the targets; `closeness` is where the best ends (standard deviations)."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -137,11 +148,15 @@ def example_record(targets: FeatureTargets, evaluations: int, closeness: float, 
                 )
             )
         features = {}
+        together = {target.feature: rng.normal(0.0, 0.9) for target in targets.objectives.values()}
         for place, (name, target) in enumerate(targets.objectives.items()):
             if failure is None or place < 1:
-                features[name] = target.mean + target.std * distance * float(rng.normal(0.0, 1.0))
+                deviation = float(together[target.feature] + rng.normal(0.0, 0.4))
+                value = target.mean + target.std * distance * deviation
+                features[name] = max(value, 0.0) if target.mean > 0 else value
         scores = {
-            name: z_score(features.get(name), target.mean, target.std) for name, target in targets.objectives.items()
+            name: z_score(features.get(name), target.mean, target.std)
+            for name, target in targets.objectives.items()
         }
         cpu = float(rng.gamma(3.0, 0.6) if failure else rng.gamma(12.0, 1.0))
         clock += cpu / 2
@@ -160,7 +175,9 @@ def example_record(targets: FeatureTargets, evaluations: int, closeness: float, 
     return pd.DataFrame(rows)
 
 
-def example_ensemble(targets: FeatureTargets, record: pd.DataFrame, members: int, largest_score: float) -> Ensemble:
+def example_ensemble(
+    targets: FeatureTargets, record: pd.DataFrame, members: int, largest_score: float
+) -> Ensemble:
     """The best rows of the record."""
     columns = [f"score.{name}" for name in targets.objectives]
     scores = record[columns].to_numpy(dtype=float) if len(record) else np.zeros((0, len(columns)))
@@ -213,7 +230,8 @@ def example_data(
     simulated = {
         step[0]: [
             ModelTrace(
-                member, *membrane_potential(step, np.random.default_rng([100 + member]), simulated_samples, 0.0)
+                member,
+                *membrane_potential(step, np.random.default_rng([100 + member]), simulated_samples, 0.0),
             )
             for member in range(len(ensemble.members))
         ]
@@ -238,5 +256,10 @@ def example_data(
         else {},
         surrogates=surrogates,
         wall_seconds=float(record["ended"].iloc[-1] - record["ended"].iloc[0]) + 9.0 if len(record) else 0.0,
-        environment=(("rheobase", "0.1.0"), ("NEURON", "9.0.2"), ("Python", "3.11.9"), ("machine", "Linux, 2 cores")),
+        environment=(
+            ("rheobase", "0.1.0"),
+            ("NEURON", "9.0.2"),
+            ("Python", "3.11.9"),
+            ("machine", "Linux, 2 cores"),
+        ),
     )

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+HEADER_BYTES = 6144
 
-def write_abf(
-    path: Path, channels: dict[str, NDArray[np.float64]], interval_us: float, dac_unit: str = ""
-) -> None:
+
+def write_abf(path: Path, channels: dict[str, NDArray[np.float64]], interval_us: float, dac_unit: str = "") -> None:
     """Sweeps of channels {unit: samples of shape (sweeps, samples)}, sampled every `interval_us`."""
     interleaved = np.stack(list(channels.values()), axis=-1).reshape(len(next(iter(channels.values()))), -1)
     writeABF1(interleaved, str(path), 1e6, units="mV")
-    content = bytearray(path.read_bytes())
+    written = path.read_bytes()
+    # pyabf puts the samples where the rest of the header belongs, which it would then read from them.
+    content = bytearray(written[:2048] + bytes(HEADER_BYTES - 2048) + written[2048:][: 2 * interleaved.size])
+    struct.pack_into("<i", content, 40, HEADER_BYTES // 512)
     struct.pack_into("<h", content, 120, len(channels))
     struct.pack_into("<f", content, 122, interval_us / len(channels))  # between samples of different channels
     for index, unit in enumerate(channels):

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.abf import AbfReader
 from rheobase.features.readers.signals import in_unit
-
 from tests.contracts.reader import ReaderContract
 from tests.features.readers.abf_files import write_abf
 from tests.shared_data import shared
@@ -25,10 +26,6 @@ class TestAbfReaderWithRecordedCurrent(ReaderContract):
         path = tmp_path / "cell.abf"
         write_abf(path, {"mV": VOLTAGE, "pA": CURRENT}, interval_us=100.0)
         return path
-
-    def truncated(self, content: bytes, share: float) -> bytes:
-        # Whole blocks of 512 bytes are written; without the filling only samples are cut off.
-        return content[: int((2048 + 3600) * share)]
 
 
 class TestAbfReaderWithEpochTable(ReaderContract):
@@ -106,9 +103,5 @@ def test_a_damaged_header_raises_nothing_but_recording_errors(tmp_path, seed):
     content = bytearray(shared("axon_abf", "18711001.abf").read_bytes())
     content[int(random.integers(6000))] ^= 1 << int(random.integers(8))
     (tmp_path / "a.abf").write_bytes(bytes(content))
-    try:
-        read = list(AbfReader().read(tmp_path / "a.abf"))
-    except RecordingError as error:
-        assert "a.abf" in str(error)
-    else:
-        assert read
+    with contextlib.suppress(RecordingError):
+        assert list(AbfReader().read(tmp_path / "a.abf"))

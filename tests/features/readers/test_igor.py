@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.igor import IgorReader
-
 from tests.contracts.reader import ReaderContract
 from tests.features.readers.igor_waves import wave_bytes
 from tests.shared_data import shared

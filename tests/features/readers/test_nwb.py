@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from pynwb import NWBHDF5IO, NWBFile, validate
@@ -13,12 +14,12 @@ from pynwb.icephys import (
     IZeroClampSeries,
     VoltageClampSeries,
 )
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.layout import RecordingFolder, read_recordings
 from rheobase.features.nwb_writer import write_nwb
 from rheobase.features.readers.nwb import NwbReader
 from rheobase.features.recording import Recording
-
 from tests.contracts.reader import ReaderContract
 from tests.shared_data import shared
 
@@ -86,7 +87,12 @@ def test_written_recordings_come_back(tmp_path):
     write_nwb(tmp_path / "C1.nwb", "C1", written, "made up")
     assert not validate(path=str(tmp_path / "C1.nwb"))
     read = list(read_recordings(RecordingFolder(tmp_path, "*.nwb")))
-    assert [(one.protocol, one.sweep) for one in read] == [("IDrest", "9"), ("IDrest", "10"), ("IV", "9"), ("sAHP", "first")]
+    assert [(one.protocol, one.sweep) for one in read] == [
+        ("IDrest", "9"),
+        ("IDrest", "10"),
+        ("IV", "9"),
+        ("sAHP", "first"),
+    ]
     by_name = {(one.protocol, one.sweep): one for one in written}
     for one in read:
         original = by_name[one.protocol, one.sweep]
@@ -104,6 +110,20 @@ def test_the_identifier_depends_on_the_content_only(tmp_path):
 
     assert identifier([recording()]) == identifier([recording()])
     assert identifier([recording()]) != identifier([recording(seed=1)])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_damaged_samples_are_noticed(tmp_path, seed):
+    path = tmp_path / "a.nwb"
+    write_nwb(path, "C1", [recording()], "made up")
+    with h5py.File(path) as file:
+        chunk = file["acquisition/voltage_0000/data"].id.get_chunk_info(0)
+    random = np.random.default_rng(seed)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + int(random.integers(chunk.size))] ^= 1 << int(random.integers(8))
+    path.write_bytes(bytes(content))
+    with pytest.raises(RecordingError, match=r"a\.nwb cannot be read as an NWB file"):
+        list(NwbReader().read(path))
 
 
 def test_what_cannot_be_written(tmp_path):

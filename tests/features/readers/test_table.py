@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.table import TableReader
-
 from tests.contracts.reader import ReaderContract
 
 TABLE = "# cell: C1\n# Protocol: IDrest\n# sweep: 7\n# amplifier: any\ntime (ms),voltage [mV],current (pA)\n" + "".join(
@@ -86,5 +86,5 @@ def test_what_is_wrong_and_where(tmp_path, text, message):
 def test_a_missing_sample_is_noticed(tmp_path):
     times = np.delete(np.arange(5000) * 0.1, 2500)
     text = "t (ms),V (mV)\n" + "".join(f"{time:.1f},-70\n" for time in times)
-    with pytest.raises(RecordingError, match="even intervals, but sample 2500 comes 0.2 after"):
+    with pytest.raises(RecordingError, match=r"even intervals, but sample 2500 comes 0.2 after"):
         read_table(tmp_path, text)

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rheobase.features import layout
+from rheobase.features.errors import RecordingError
+from rheobase.features.layout import RecordingFolder, list_cells, read_recordings
+from rheobase.features.naming import natural_key, path_pattern
+from tests.features.provenance import stated
+from tests.features.readers.igor_waves import wave_bytes
+from tests.shared_data import shared
+
+RAT = "{cell}-SR-C1/X_{protocol}_ch{channel}_{sweep}.ibw"
+PATTERN = "{cell}/{protocol}_ch{channel}_{sweep}.ibw"
+SAMPLES = 200
+
+
+def write_channel(path: Path, value: float, unit: str, samples: int = SAMPLES, step: float = 1e-4) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(wave_bytes(np.full(samples, value, dtype=np.float32), unit, step))
+
+
+def write_sweep(folder: Path, cell: str, protocol: str, sweep: str, current_pA: float = 100.0) -> None:
+    write_channel(folder / cell / f"{protocol}_ch0_{sweep}.ibw", current_pA, "pA")
+    write_channel(folder / cell / f"{protocol}_ch1_{sweep}.ibw", -0.07, "V")
+
+
+def write_table(path: Path, head: str = "", samples: int = 20) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f"{0.1 * k:.1f},-70,0.1\n" for k in range(samples))
+    path.write_text(f"{head}time (ms),voltage (mV),current (nA)\n{lines}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RecordingFolder:
+    for cell in ("C10", "C2"):
+        for protocol in ("IV", "IDrest"):
+            for sweep in ("10", "9"):
+                write_sweep(tmp_path, cell, protocol, sweep)
+    return RecordingFolder(tmp_path, PATTERN)
+
+
+def names(folder: RecordingFolder) -> list[tuple[str, str, str]]:
+    return [(one.cell, one.protocol, one.sweep) for one in read_recordings(folder)]
+
+
+def test_channels_are_joined_and_sorted_as_people_number(folder):
+    one_cell = [("IDrest", "9"), ("IDrest", "10"), ("IV", "9"), ("IV", "10")]
+    assert names(folder) == [("C2", *rest) for rest in one_cell] + [("C10", *rest) for rest in one_cell]
+
+
+def test_units_and_junction_potential(folder):
+    recording = next(read_recordings(replace(folder, junction_potential_mV=14.0)))
+    np.testing.assert_allclose(recording.voltage_mV, -84.0, atol=1e-5)
+    np.testing.assert_array_equal(recording.current_nA, 0.1)
+    assert recording.time_step_ms == 0.1
+    assert recording.duration_ms == pytest.approx(20.0)
+    assert "IDrest_ch0_9.ibw" in recording.source
+    assert "IDrest_ch1_9.ibw" in recording.source
+
+
+def test_cells_and_protocols_are_chosen(folder):
+    chosen = replace(folder, cells=("C10",), protocols=("idREST",))
+    assert names(chosen) == [("C10", "IDrest", "9"), ("C10", "IDrest", "10")]
+    assert list_cells(chosen) == ("C10",)
+
+
+def test_cells_are_listed_without_opening_files(folder, monkeypatch):
+    monkeypatch.setattr(layout, "read_sweeps", None)
+    assert list_cells(folder) == ("C2", "C10")
+
+
+def test_one_cell_is_read_at_a_time(folder, monkeypatch):
+    opened = []
+    read = layout.read_sweeps
+    monkeypatch.setattr(layout, "read_sweeps", lambda path: (opened.append(path.parent.name), read(path))[1])
+    next(read_recordings(folder))
+    assert set(opened) == {"C2"}
+
+
+def test_files_of_other_protocols_are_not_opened(folder):
+    broken = folder.folder / "C2" / "Ramp_ch0_1.ibw"
+    broken.write_bytes(b"broken")
+    assert len(names(replace(folder, protocols=("IV",)))) == 4
+    with pytest.raises(RecordingError, match=r"Ramp_ch0_1\.ibw cannot be read as an Igor wave"):
+        names(folder)
+
+
+def test_stars_and_repeated_placeholders(tmp_path):
+    write_channel(tmp_path / "day1" / "B6" / "B6_Ch0_IDRest_5.ibw", 100.0, "pA")
+    write_channel(tmp_path / "day1" / "B6" / "B6_Ch3_IDRest_5.ibw", -70.0, "mV")
+    write_channel(tmp_path / "day1" / "B6" / "B7_Ch3_IDRest_5.ibw", -70.0, "mV")
+    assert names(RecordingFolder(tmp_path, "*/{cell}/{cell}_Ch*_{protocol}_{sweep}.ibw")) == [("B6", "IDRest", "5")]
+
+
+def test_characters_that_mean_something_to_globs(tmp_path):
+    write_sweep(tmp_path, "C[1]", "IV", "1")
+    assert names(RecordingFolder(tmp_path, "C[1]/{protocol}_ch{channel}_{sweep}.ibw".replace("C[1]", "{cell}"))) == [
+        ("C[1]", "IV", "1")
+    ]
+    fixed = RecordingFolder(tmp_path, "C[1]/{cell}_ch{channel}_{sweep}.ibw", protocols=None)
+    assert list_cells(fixed) == ("IV",)
+
+
+def test_without_pattern_the_file_tells_cell_protocol_and_sweep(tmp_path):
+    write_table(tmp_path / "b" / "x.csv", "# cell: C2\n# protocol: IV\n# sweep: 4\n")
+    write_table(tmp_path / "a" / "y.csv", "# cell: C10\n# protocol: IV\n")
+    write_table(tmp_path / "a" / "z.csv", "# cell: C2\n# protocol: IDrest\n# sweep: 4\n")
+    write_table(tmp_path / "w.csv", "# protocol: IV\n")
+    (tmp_path / "notes.txt").write_text("not a recording")
+    assert names(RecordingFolder(tmp_path)) == [
+        ("C2", "IDrest", "4"),
+        ("C2", "IV", "4"),
+        ("C10", "IV", "y"),
+        ("w", "IV", "w"),
+    ]
+    assert list_cells(RecordingFolder(tmp_path)) == ("w", "x", "y", "z")
+
+
+def test_a_name_in_the_pattern_comes_before_what_the_file_says(tmp_path):
+    write_table(tmp_path / "C1" / "IV_7.csv", "# cell: other\n# protocol: other\n")
+    assert names(RecordingFolder(tmp_path, "{cell}/{protocol}_{sweep}.csv")) == [("C1", "IV", "7")]
+
+
+def test_sweeps_of_two_files_of_a_cell_are_kept_apart_by_the_pattern():
+    folder = RecordingFolder(shared("axon_abf"), "2019_07_{cell}_{sweep}_fsi.abf")
+    assert names(folder)[:2] == [("24", "0113 AP gain [-100 to 300]", f"0055.{k}") for k in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"folder": Path("/nowhere/data")}, "the folder of recordings /nowhere/data does not exist"),
+        ({"folder": Path(__file__)}, r"test_layout\.py is a file, not a folder"),
+        ({"pattern": "{cell}/Y_{protocol}.ibw"}, r"expected files like '\{cell\}/Y_.*found 16 files such as 'C10/"),
+        ({"pattern": "{cell}/{prot}.ibw"}, r"'\{prot\}' is not one of \{cell\}, \{protocol\}"),
+        ({"pattern": "{cell/{protocol}.ibw"}, "a brace is open or closed without its other half"),
+        ({"cells": ("C2", "C3")}, "no cell 'C3'; the cells there are C2, C10"),
+        ({"protocols": ("Ramp", "sAHP")}, "no recordings of Ramp, sAHP; the protocols there are IDrest, IV"),
+        ({"pattern": "{cell}/{protocol}_ch0_{sweep}.ibw"}, "there is no voltage channel .*'wave0' in pA"),
+        ({"pattern": "{cell}/{protocol}_ch1_{sweep}.ibw"}, "there is no current channel .*'wave0' in V"),
+        ({"pattern": "{cell}/{protocol}_ch{channel}_*.ibw"}, "there is no"),
+        ({"pattern": "{cell}/*_ch{channel}_{sweep}.ibw"}, r"neither the file nor its name tells the protocol; put"),
+        ({"pattern": "*/{cell}_ch{channel}_{sweep}.ibw", "protocols": None}, "neither the file nor its name"),
+    ],
+)
+def test_what_is_wrong_and_where(folder, change, message):
+    with pytest.raises(RecordingError, match=message):
+        names(replace(folder, **change))
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(RecordingError, match=r"expected files ending in \.abf.*found no file at all"):
+        names(RecordingFolder(tmp_path))
+
+
+def test_a_suffix_that_no_reader_knows(tmp_path):
+    (tmp_path / "C1_IV.dat").write_bytes(b"1")
+    with pytest.raises(RecordingError, match=r"C1_IV\.dat: no reader for files ending in '\.dat'.*\.abf, \.csv"):
+        names(RecordingFolder(tmp_path, "{cell}_{protocol}.dat"))
+
+
+def test_two_voltages(folder):
+    write_channel(folder.folder / "C2" / "IV_ch2_9.ibw", -0.07, "V")
+    with pytest.raises(RecordingError, match="IV, cell C2: expected one voltage channel, got 2"):
+        names(folder)
+
+
+def test_a_sweep_that_is_there_twice(tmp_path):
+    for name in ("a", "b"):
+        write_table(tmp_path / f"{name}.csv", "# cell: C1\n# protocol: IV\n# sweep: 1\n")
+    with pytest.raises(RecordingError, match=r"a\.csv, .*b\.csv: sweep 1 of protocol IV, cell C1 is there 2 times"):
+        names(RecordingFolder(tmp_path))
+
+
+def test_different_lengths(folder):
+    write_channel(folder.folder / "C2" / "IV_ch1_9.ibw", -0.07, "V", samples=199)
+    with pytest.raises(RecordingError, match="cell C2: the voltage has 199 samples, the current 200"):
+        names(folder)
+
+
+def test_different_sampling(folder):
+    write_channel(folder.folder / "C2" / "IV_ch1_9.ibw", -0.07, "V", step=2e-4)
+    with pytest.raises(RecordingError, match=r"the voltage is sampled every 0\.2 ms, the current every 0\.1 ms"):
+        names(folder)
+
+
+def test_what_cannot_be_read_is_left_out_and_reported(folder):
+    (folder.folder / "C2" / "IV_ch0_9.ibw").write_bytes(b"broken")
+    (folder.folder / "C2" / "IV_ch1_10.ibw").unlink()
+    problems: list[str] = []
+    kept = list(read_recordings(replace(folder, strict=False), problems))
+    assert len(kept) == 6
+    assert [re.sub(r".*/C2/", "", problem)[:20] for problem in problems] == [
+        "IV_ch0_9.ibw cannot ",
+        "IV_ch1_9.ibw: sweep ",
+        "IV_ch0_10.ibw: sweep",
+    ]
+    with pytest.warns(UserWarning, match="left out: .*/C2/IV_ch"):
+        list(read_recordings(replace(folder, strict=False)))
+
+
+def test_nothing_is_left(tmp_path):
+    write_channel(tmp_path / "C1" / "IV_ch0_1.ibw", 100.0, "pA")
+    with pytest.raises(RecordingError, match=r"no recording could be read; the first problem was: .*no voltage"):
+        list(read_recordings(RecordingFolder(tmp_path, PATTERN, strict=False), []))
+
+
+def test_natural_order_and_patterns():
+    assert sorted(["s10", "s9", "S1", "a", "10", "9"], key=natural_key) == ["9", "10", "a", "S1", "s9", "s10"]
+    match = path_pattern("{cell}-SR-C1/X_{protocol}_ch{channel}_{sweep}.ibw").fullmatch("C1-SR-C1/X_ID_rest_ch0_7.ibw")
+    assert match is not None
+    assert match.groupdict() == {"cell": "C1", "protocol": "ID_rest", "channel": "0", "sweep": "7"}
+    assert path_pattern("{cell}.ibw").fullmatch("a/b.ibw") is None
+    assert path_pattern("*.ibw").fullmatch("a/b.ibw") is None
+
+
+def spike_count(voltage_mV: np.ndarray, threshold_mV: float) -> int:
+    above = voltage_mV > threshold_mV
+    return int(np.count_nonzero(above[1:] & ~above[:-1]))
+
+
+def test_real_cells_have_the_spikes_of_their_provenance():
+    root = shared("rat_l5_pyramidal")
+    expected = stated(root / "PROVENANCE.md")
+    spikes = defaultdict(list)
+    rates = {}
+    for recording in read_recordings(RecordingFolder(root, RAT, junction_potential_mV=14.0)):
+        key = recording.cell, recording.protocol
+        spikes[key].append(spike_count(recording.voltage_mV, -20.0 - 14.0))
+        rates[key] = round(1000.0 / recording.time_step_ms)
+    assert len(spikes) == 30
+    for key, counted in spikes.items():
+        assert len(counted) == expected[key].sweeps
+        assert rates[key] == expected[key].rate_Hz
+        if expected[key].spikes:
+            assert tuple(counted) == expected[key].spikes, key
+
+
+def test_channels_in_another_order_are_told_by_their_units():
+    root = shared("rat_l5_pyramidal")
+    expected = stated(root / "PROVENANCE.md")
+    swapped = RecordingFolder(
+        root / "units_in_other_channel_order", "{cell}-SR-C1/exp_{protocol}_ch{channel}_{sweep}.ibw"
+    )
+    spikes = defaultdict(list)
+    for recording in read_recordings(swapped):
+        assert -75.0 < np.median(recording.voltage_mV[:75]) < -65.0
+        assert -0.3 < np.median(recording.current_nA[:75]) < -0.25
+        spikes[recording.protocol].append(spike_count(recording.voltage_mV, -20.0))
+    for protocol, counted in spikes.items():
+        assert tuple(counted) == expected["units_in_other_channel_order/C080501A5", protocol].spikes
+
+
+def test_waves_in_other_units():
+    folder = RecordingFolder(shared("igor_waves"), "{cell}/{cell}_Ch{channel}_{protocol}_{sweep}.ibw")
+    spikes = defaultdict(list)
+    for recording in read_recordings(folder):
+        spikes[recording.cell].append(spike_count(recording.voltage_mV, -20.0))
+    assert spikes == {"B6": [26, 50, 68, 82, 89], "B8": [20, 44, 62, 75, 81], "B95": [9]}
