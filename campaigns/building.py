@@ -30,9 +30,12 @@ def build_model(campaign: Campaign) -> CellModel:
         ModelError: the morphology, a mechanism or a parameter; the message names the key.
     """
     config = campaign.model
-    morphology = read_morphology(config.morphology)
-    mechanisms = _mechanisms(config)
-    distributions, texts = _channel_set(config, section_lists(morphology, replace_axon=config.axon == "stub"))
+    with campaign.blamed("model", "morphology"):
+        morphology = read_morphology(config.morphology)
+    with campaign.blamed("model", "mechanisms"):
+        mechanisms = _mechanisms(config)
+    with campaign.blamed("model", "channels"):
+        distributions, texts = _channel_set(config, section_lists(morphology, replace_axon=config.axon == "stub"))
     distributions.update({name: Distribution(name, text) for name, text in config.distributions.items()})
     for name, entry in config.parameters.items():
         if entry is None:
@@ -42,7 +45,10 @@ def build_model(campaign: Campaign) -> CellModel:
     try:
         parameters = build_parameters(texts, tuple(distributions.values()), mechanisms)
     except ModelError as error:
-        raise ModelError(f"model.parameters.{error}") from error
+        name, colon, reason = str(error).partition(": ")
+        if not colon or name not in texts:
+            raise ModelError(f"{campaign.where('model', 'parameters')}: {error}") from error
+        raise ModelError(f"{campaign.where('model', 'parameters', name)}: {reason}") from error
     used = {parameter.distribution for parameter in parameters}
     return CellModel(
         name=campaign.name.replace("-", "_"),
@@ -143,7 +149,7 @@ def _channel_set(config: Model, present: set[str]) -> tuple[dict[str, Distributi
     if config.channels not in ready:
         close = difflib.get_close_matches(config.channels, ready, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(ready)}"
-        raise CampaignError(f"model.channels: there is no set '{config.channels}'; {hint}")
+        raise CampaignError(f"there is no set '{config.channels}'; {hint}")
     content = read_yaml(ready[config.channels])
     distributions = {name: Distribution(name, text) for name, text in content.get("distributions", {}).items()}
     texts = {}

@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.building import build_folder, build_model, build_plan, build_settings
+from rheobase.campaigns.progress import RecordingBar
 from rheobase.campaigns.supervisor import SupervisedSimulator
 from rheobase.campaigns.surrogates import hidden_parameters
-from rheobase.features.layout import list_cells
+from rheobase.features.layout import read_recordings
 from rheobase.fitting.cells.probe import CostProbe
 
 if TYPE_CHECKING:
@@ -64,12 +65,23 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
 def _recordings(campaign: Campaign, model: CellModel) -> str:
     config = campaign.recordings
     if config.surrogates is not None:
-        virtual = hidden_parameters(config.surrogates, model, campaign.seed)
+        virtual = hidden_parameters(campaign, config.surrogates, model)
         return f"surrogates, {len(virtual)} virtual cells"
     assert config.folder is not None  # the schema asks for one or the other
     folder = build_folder(campaign, config.folder)
-    cells = list_cells(folder)
-    return f"{len(cells)} cells in {folder.folder} ({', '.join(cells[:6])}{', ...' if len(cells) > 6 else ''})"
+    progress = RecordingBar()
+    cells: dict[str, None] = {}
+    sweeps = 0
+    try:
+        with campaign.blamed("recordings"):
+            for recording in read_recordings(folder):
+                cells[recording.cell] = None
+                sweeps += 1
+                progress.read(recording)
+    finally:
+        progress.close()
+    shown = ", ".join([*list(cells)[:6], *(["..."] if len(cells) > 6 else [])])
+    return f"{sweeps} sweeps of {len(cells)} cells in {folder.folder} ({shown})"
 
 
 def _simulated_s(campaign: Campaign) -> float:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rheobase.campaigns.building import build_model
 from rheobase.campaigns.record import read_frame
-from rheobase.campaigns.writing import writing
 from rheobase.campaigns.status import open_folder
+from rheobase.campaigns.writing import writing
 from rheobase.features.errors import CampaignError
 from rheobase.features.targets import read_targets
 from rheobase.fitting.ensembles.ensemble import read_ensemble

@@ -90,6 +90,8 @@ class CampaignFolder:
         essence = {**campaign.essence(), "model_content": _model_hash(model)}
         essence = json.loads(json.dumps(essence))
         before = self.read_state().get("campaign", essence)
+        if not any(path.exists() for path in (self.surrogates, self.targets, self.record)):
+            before = essence  # nothing was done yet: the campaign may have been mended
         different = sorted(_differences(before, essence))
         if different:
             shown = "; ".join(different[:5])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,20 +65,48 @@ def load_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign:
     content = read_yaml(path)
     for place in _PATH_KEYS:
         _make_absolute(content, place, path.parent.resolve())
-    overridden = set()
-    for override in overrides:
-        overridden.add(_override(content, override))
+    places = _Places(path, content, frozenset(_override(content, override) for override in overrides))
     for place in _PATH_KEYS:
         _make_absolute(content, place, Path.cwd())
     try:
-        return Campaign.model_validate(content)
+        campaign = Campaign.model_validate(content)
     except ValidationError as error:
-        raise CampaignError(
-            "\n".join(_explain(detail, content, path, overridden) for detail in error.errors())
-        ) from error
+        raise CampaignError("\n".join(_explain(detail, places) for detail in error.errors())) from error
+    campaign.read_from(places.where)
+    return campaign
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where keys came from.
+
+    Attributes:
+        path: The campaign file.
+        content: Its content, overrides included.
+        overridden: Keys given by `--set`.
+    """
+
+    path: Path
+    content: Any
+    overridden: frozenset[tuple[str, ...]]
+
+    def where(self, location: Sequence[object]) -> str:
+        """File, line and key, or the `--set` that gave the key."""
+        place = tuple(str(part) for part in location if part != "ParameterEntry")  # pydantic's name for a union's side
+        key = ".".join(place)
+        if any(place[: len(given)] == given for given in self.overridden):
+            return f"--set {key}"
+        line, depth = _line(self.content, location)
+        for given in self.overridden:
+            if depth < len(place) and given[: len(place)] == place:  # a group that only `--set` has
+                return f"--set {'.'.join(given)}"
+        return f"{self.path}, line {line}, {key}" if line else f"{self.path}, {key}"
 
 
 _PATH_KEYS = (("recordings", "folder"), ("model", "morphology"), ("model", "mechanisms"))
+
+
+_DOTTED = ("parameters", "hidden")  # sections whose keys are names of parameters
 
 
 def read_yaml(path: Path) -> Any:
@@ -117,18 +146,22 @@ def _make_absolute(content: Any, place: tuple[str, str], base: Path) -> None:
 def _override(content: Any, override: str) -> tuple[str, ...]:
     """Set one key; the names of parameters have dots of their own, so a known whole rest comes first."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     name, equals, text = override.partition("=")
     if not equals or not name:
         raise CampaignError(f"--set {override}: expected KEY=VALUE, such as search.evaluations=500")
-    value = YAML(typ="safe").load(text) if text else None
+    try:
+        value = YAML(typ="safe").load(text) if text else None
+    except YAMLError:
+        raise CampaignError(f"--set {override}: '{text}' is not valid YAML; put quotes around text") from None
     section, rest = content, name
     place: list[str] = []
     while "." in rest and rest not in section:
         head, _, tail = rest.partition(".")
         if head in section and not isinstance(section[head], dict) and section[head] is not None:
             raise CampaignError(f"--set {override}: '{'.'.join([*place, head])}' is a value, not a group of keys")
-        if place and place[-1] == "parameters":
+        if place and place[-1] in _DOTTED:
             break
         if section.get(head) is None:
             section[head] = {}
@@ -146,30 +179,23 @@ def _override(content: Any, override: str) -> tuple[str, ...]:
     return (*place, rest)
 
 
-def _explain(detail: ErrorDetails, content: Any, path: Path, overridden: set[tuple[str, ...]]) -> str:
-    place = tuple(str(part) for part in detail["loc"] if part not in ("ParameterEntry",))
-    key = ".".join(place)
-    if place in overridden:
-        where = f"--set {key}"
-    else:
-        line = _line(content, detail["loc"])
-        where = f"{path}, line {line}, {key}" if line else f"{path}, {key}"
+def _explain(detail: ErrorDetails, places: _Places) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         known = list(_known_keys(detail["loc"]))
-        close = difflib.get_close_matches(str(place[-1]), known, n=1)
+        close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known keys here: {', '.join(sorted(known))}"
         message = f"unknown key; {hint}"
     elif detail["type"] == "missing":
         message = "this key is missing; it has no default"
     elif isinstance(detail["input"], str | int | float | bool) and repr(detail["input"]) not in message:
         message = f"{message}, got {detail['input']!r}"
-    return f"{where}: {message}"
+    return f"{places.where(detail['loc'])}: {message}"
 
 
-def _line(content: Any, location: Sequence[object]) -> int | None:
-    """Line of the deepest part of a key that the file has."""
-    line = None
+def _line(content: Any, location: Sequence[object]) -> tuple[int | None, int]:
+    """Line of the deepest part of a key that the file has, and how deep that is."""
+    line, depth = None, 0
     section: Any = content
     for part in location:
         try:
@@ -178,7 +204,8 @@ def _line(content: Any, location: Sequence[object]) -> int | None:
             section = section[part]
         except (AttributeError, KeyError, IndexError, TypeError):
             break
-    return line
+        depth += 1
+    return line, depth
 
 
 def _known_keys(location: Sequence[object]) -> Iterator[str]:

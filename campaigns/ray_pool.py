@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,15 +67,12 @@ class _Running:
 
 
 class RayPool:
-    """Actors with one CPU each.
+    """Actors with one CPU each; they become free as they have built what they should.
 
     Args:
         factory: Importable callable that builds what tasks are sent to.
         arguments: Its arguments.
         workers: Number of workers.
-
-    Raises:
-        BuildError: the workers cannot build it.
     """
 
     def __init__(self, factory: Callable[..., object], arguments: tuple[object, ...], workers: int) -> None:
@@ -89,8 +87,6 @@ class RayPool:
         self._lost_in_a_row = 0
         for _ in range(workers):
             self._hire()
-        while self._building and not self._idle:  # the first to be ready is enough to begin with
-            self._welcome(None)
 
     @property
     def free(self) -> int:
@@ -108,7 +104,11 @@ class RayPool:
         self._give(_Running(task, actor, 0), actor)
 
     def wait(self, timeout_s: float) -> list[Outcome]:
-        """Tasks that ended within the time; new workers are taken in on the way."""
+        """Tasks that ended within the time; new workers are taken in on the way.
+
+        Raises:
+            BuildError: a worker cannot build what it should; all of them are ended.
+        """
         references = [*self._running, *self._building]
         if not references:
             return []
@@ -135,10 +135,7 @@ class RayPool:
         actor = self._ray.remote(num_cpus=1, max_restarts=0)(Worker).remote(*self._arguments)
         self._building[actor.build.remote()] = actor
 
-    def _welcome(self, reference: Any | None) -> None:
-        if reference is None:
-            ready, _ = self._ray.wait(list(self._building), num_returns=1)
-            reference = ready[0]
+    def _welcome(self, reference: Any) -> None:
         actor = self._building.pop(reference)
         try:
             problem = self._ray.get(reference)
@@ -180,7 +177,25 @@ class RayPool:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _no_cluster(address: str, error: Exception) -> CampaignError:
+    return CampaignError(
+        f"cluster.address: no Ray cluster at '{address}' ({_first_line(error)}); "
+        "start one with `ray start --head`, or leave the key out to run on this machine"
+    )
+
+
+def _knock(address: str) -> None:
+    """Make sure that somebody listens at HOST:PORT: Ray itself would try for minutes, and say nothing."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():  # "auto", which Ray looks up at once
+        return
+    try:
+        socket.create_connection((host.rpartition("/")[2].strip("[]"), int(port)), timeout=10.0).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
 
 
 @contextlib.contextmanager
@@ -192,7 +207,8 @@ def ray_cluster(address: str, workers: int) -> Any:
         workers: CPUs of a local one.
 
     Raises:
-        CampaignError: there is no cluster at the address.
+        CampaignError: there is no cluster at the address, or Ray cannot be started here.
+        KeyboardInterrupt: the process was asked to end while Ray started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -205,16 +221,23 @@ def ray_cluster(address: str, workers: int) -> Any:
     if address == "local":
         options.update(address="local", num_cpus=workers)
     else:
+        _knock(address)
         options = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise CampaignError(
-            f"no Ray cluster at '{address}' ({_first_line(error)}); start one with `ray start --head`"
-        ) from error
-    for number, handler in handlers.items():
-        signal.signal(number, handler)  # Ray puts its own in place, which end the process at once
+    except SystemExit as error:  # Ray's own handler of SIGTERM, in place until we put ours back
+        raise KeyboardInterrupt from error
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        if address == "local":
+            raise CampaignError(
+                f"Ray could not be started on this machine: {_first_line(error)}; it needs room in /tmp (or in the "
+                "folder that RAY_TMPDIR names) and in /dev/shm"
+            ) from error
+        raise _no_cluster(address, error) from error
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)  # Ray puts its own in place, which end the process at once
     try:
         yield
     finally:

@@ -270,7 +270,8 @@ def read_frame(folder: Path) -> pd.DataFrame | None:
         frames.append(pd.DataFrame(rows))
     if not frames:
         return None
-    return pd.concat(frames, ignore_index=True).drop_duplicates(["search", "number"], ignore_index=True)
+    frame: pd.DataFrame = pd.concat(frames, ignore_index=True).drop_duplicates(["search", "number"], ignore_index=True)
+    return frame
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -303,7 +304,8 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise CampaignError(f"{path} is damaged and cannot be read ({error}); restore it from a backup") from error
+        reason = " ".join(str(error).split())
+        raise CampaignError(f"{path} is damaged and cannot be read ({reason}); restore it from a backup") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,14 @@ from rheobase.campaigns.folder import CampaignFolder
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import RecordingBar, SearchBar, bar
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
-from rheobase.campaigns.record import EvaluationRecord, writing
+from rheobase.campaigns.record import EvaluationRecord
 from rheobase.campaigns.searching import Budget, run_search
 from rheobase.campaigns.study import StudyMirror
-from rheobase.campaigns.surrogates import make_surrogates
+from rheobase.campaigns.surrogates import hidden_parameters, make_surrogates
 from rheobase.campaigns.sweeps_file import write_sweeps
 from rheobase.campaigns.traces_file import write_traces
-from rheobase.features.errors import FeatureError
+from rheobase.campaigns.writing import replacing
+from rheobase.features.errors import CampaignError, FeatureError
 from rheobase.features.extraction import extract
 from rheobase.features.layout import read_recordings
 from rheobase.features.targets import FeatureTargets, read_targets, write_targets
@@ -55,35 +57,61 @@ def run_campaign(campaign: Campaign, path: Path, say: Callable[[str], None], sto
     workers = campaign.cluster.workers or os.cpu_count() or 1
     folder = CampaignFolder(path)
     model = build_model(campaign)
+    if campaign.recordings.surrogates is not None:
+        hidden_parameters(campaign, campaign.recordings.surrogates, model)  # wrong ones are said at once
     with folder.locked():
         folder.begin(campaign, model)
+        if _is_finished(campaign, folder):
+            say(f"Nothing is left to do. Report: {folder.report}")
+            return True
+        to_record = campaign.recordings.surrogates is not None and not folder.surrogates.exists()
+        # Needs no worker: what is wrong with recordings is said at once.
+        targets = None if to_record else _targets(campaign, folder, say)
         with ray_cluster(campaign.cluster.address, workers):
-            if campaign.recordings.surrogates is not None and not folder.surrogates.exists():
+            if targets is None:
                 say("Recording virtual cells (surrogates: a hidden model, not real recordings)")
-                make_surrogates(campaign, model, folder, lambda factory, given: RayPool(factory, given, workers))
-            targets = _targets(campaign, folder, say)
+                if not make_surrogates(
+                    campaign, model, folder, lambda factory, given: RayPool(factory, given, workers), stop
+                ):
+                    return False
+                targets = _targets(campaign, folder, say)
             ended = _search_and_choose(campaign, model, targets, folder, workers, say, stop)
         if ended:
             from rheobase.campaigns.reporting import write_report
 
             say(f"Report: {write_report(campaign, model, folder)}")
+            folder.write_state(finished=_goal(campaign))
     return ended
+
+
+def _goal(campaign: Campaign) -> dict[str, Any]:
+    """What of a campaign may change in its folder, and would give it more to do."""
+    content = campaign.model_dump(mode="json")
+    budget = {key: content["search"][key] for key in ("evaluations", "wall_time")}
+    return {"search": budget, "ensemble": content["ensemble"]}
+
+
+def _is_finished(campaign: Campaign, folder: CampaignFolder) -> bool:
+    made = (folder.targets, folder.record, folder.ensemble, folder.traces, folder.report)
+    return folder.read_state().get("finished") == _goal(campaign) and all(path.exists() for path in made)
 
 
 def _targets(campaign: Campaign, folder: CampaignFolder, say: Callable[[str], None]) -> FeatureTargets:
     if not folder.targets.exists():
         progress = RecordingBar()
         try:
-            extraction = extract(
-                read_recordings(build_folder(campaign, folder.surrogates)), build_plan(campaign), progress.read
-            )
+            with campaign.blamed("recordings"):
+                recordings = read_recordings(build_folder(campaign, folder.surrogates))
+                extraction = extract(recordings, build_plan(campaign), progress.read)
         finally:
             progress.close()
         if not extraction.targets.objectives:
-            raise FeatureError("no feature could be measured: " + "; ".join(extraction.targets.notes[:5]))
-        with writing(folder.targets):
-            write_sweeps(extraction.sweeps, folder.sweeps)
-            write_targets(extraction.targets, folder.targets)  # last: its presence says that the stage is done
+            notes = "; ".join(extraction.targets.notes[:5])
+            raise FeatureError(f"{campaign.where('features')}: no feature could be measured: {notes}")
+        with replacing(folder.sweeps) as aside:
+            write_sweeps(extraction.sweeps, aside)
+        with replacing(folder.targets) as aside:  # last: its presence says that the stage is done
+            write_targets(extraction.targets, aside)
     targets = read_targets(folder.targets)
     say(
         f"Targets: {len(targets.objectives)} features of {len(targets.protocols)} protocols, "
@@ -120,6 +148,7 @@ def _search_and_choose(
                     objectives,
                     EvolutionSettings(config.algorithm, config.population, config.deterministic),
                     campaign.seed,
+                    targets.groups if config.selection == "protocols" else None,
                 ),
                 pool,
                 record,
@@ -134,17 +163,19 @@ def _search_and_choose(
             )
         finally:
             progress.close()
-            folder.write_state(search_seconds=used_s + time.monotonic() - begin)
+            with contextlib.suppress(CampaignError):  # on a full disk; the search's own message says so
+                folder.write_state(search_seconds=used_s + time.monotonic() - begin)
         if ended:
             ensemble = choose_ensemble(campaign, record.frame(), dimensions, objectives)
             say(_verdict(ensemble))
-            _simulate_members(ensemble, pool, folder, campaign)
-            with writing(folder.ensemble):
-                write_ensemble(ensemble, folder.ensemble)
+            ended = _simulate_members(ensemble, pool, folder, campaign, stop)
+        if ended:
+            with replacing(folder.ensemble) as aside:
+                write_ensemble(ensemble, aside)
         return ended
     finally:
-        record.close()
         pool.close()
+        record.close()
 
 
 def _verdict(ensemble: Ensemble) -> str:
@@ -155,12 +186,14 @@ def _verdict(ensemble: Ensemble) -> str:
     return f"{said}. {ensemble.accepted_in_record} models accepted, {len(ensemble.members)} chosen"
 
 
-def _simulate_members(ensemble: Ensemble, pool: RayPool, folder: CampaignFolder, campaign: Campaign) -> None:
-    """Voltage traces of the ensemble, for the report."""
+def _simulate_members(
+    ensemble: Ensemble, pool: RayPool, folder: CampaignFolder, campaign: Campaign, stop: Callable[[], bool]
+) -> bool:
+    """Voltage traces of the ensemble, for the report; False when stopped before all are there."""
     waiting = list(enumerate(ensemble.members))
     traces: dict[int, Any] = {}
     progress = bar("ensemble", len(waiting), "models")
-    while len(traces) < len(ensemble.members):
+    while len(traces) < len(ensemble.members) and not stop():
         while waiting and pool.free:
             place, member = waiting.pop(0)
             pool.submit(Task(place, "evaluate", (member.parameters, True), campaign.evaluation.time_limit * 2))
@@ -168,4 +201,7 @@ def _simulate_members(ensemble: Ensemble, pool: RayPool, folder: CampaignFolder,
             traces[outcome.key] = outcome.value.traces if outcome.value is not None else {}
             progress.update()
     progress.close()
+    if len(traces) < len(ensemble.members):
+        return False
     write_traces(traces, folder.traces)
+    return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
 from rheobase.features.errors import RheobaseError
 from rheobase.features.measurement import check_feature_name
@@ -36,8 +38,9 @@ def _quantity(unit: str, divisor: float = 1.0) -> BeforeValidator:
 def _temperature(value: object) -> float:
     text = str(value).strip()
     for unit in ("degC", "°C"):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit))
+        with suppress(ValueError):
+            if text.endswith(unit) and math.isfinite(number := float(text.removesuffix(unit))):
+                return number
     raise ValueError(f"expected a temperature such as '34 degC', got {value!r}")
 
 
@@ -195,6 +198,7 @@ class Search(_Section):
 
     algorithm: Literal["ibea", "nsga2"] = "ibea"
     population: int = Field(50, ge=4)
+    selection: Literal["protocols", "features"] = "protocols"
     deterministic: bool = False
     evaluations: int = Field(2000, ge=1)
     wall_time: Seconds | None = Field(None, gt=0)
@@ -228,6 +232,23 @@ class Campaign(_Section):
     search: Search = Search()
     ensemble: Ensemble = Ensemble()
     cluster: Cluster = Cluster()
+    _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
+
+    def read_from(self, place: Callable[[tuple[str, ...]], str]) -> None:
+        """Keep who knows where in a file the keys are."""
+        self._place = place
+
+    def where(self, *key: str) -> str:
+        """Place of a key for messages: file, line and key, or the key alone when there is no file."""
+        return self._place(key)
+
+    @contextmanager
+    def blamed(self, *key: str) -> Iterator[None]:
+        """Put the place of a key in front of errors, for what only building shows to be wrong."""
+        try:
+            yield
+        except RheobaseError as error:
+            raise type(error)(f"{self.where(*key)}: {error}") from error
 
     def essence(self) -> dict[str, Any]:
         """What the record depends on: a campaign in a folder may be resumed only with the same."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import heapq
 import logging
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from rheobase.campaigns.writing import writing
 from rheobase.objectives.scores import summarize
 
 if TYPE_CHECKING:
@@ -44,24 +46,39 @@ class StudyMirror:
         self._distributions: dict[str, Any] = {
             d.name: optuna.distributions.FloatDistribution(d.low, d.high, log=d.logarithmic) for d in dimensions
         }
-        try:
-            self._study = self._open(journal, name)
-            known = {_key(trial) for trial in self._study.get_trials(deepcopy=False)}
-        except Exception:  # whatever a damaged journal raises: the record is the original
-            journal.replace(journal.with_name(journal.name + ".damaged"))
-            self._study, known = self._open(journal, name), set()
+        self._journal = journal
         self._added = 0
         self._best: list[float] = []
+        with writing(journal):
+            self._study, self._known = self._open_whole(journal.resolve(), name)
         for row in recorded:
-            if not self._worth_adding(row):
-                continue
-            if (row.search, row.number) not in known:
-                self._add(row)
+            self.evaluated(row)
 
     def evaluated(self, row: RecordedEvaluation) -> None:
-        """Add a new evaluation."""
-        if self._worth_adding(row):
-            self._add(row)
+        """Add an evaluation, unless it is there or not worth it.
+
+        Raises:
+            CampaignError: the disk is full.
+        """
+        if self._worth_adding(row) and (row.search, row.number) not in self._known:
+            with writing(self._journal):
+                self._add(row)
+
+    def _open_whole(self, journal: Path, name: str) -> tuple[Any, set[tuple[str, int]]]:
+        """The study and what it holds; a journal that a crash has damaged is set aside."""
+        # Only one run works in a campaign's folder, so a lock of Optuna's that is there was left by one that was
+        # killed. Optuna would wait for it half a minute, or for ever.
+        journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
+        try:
+            if _is_torn(journal):
+                raise ValueError("the last line is torn")
+            study = self._open(journal, name)
+            return study, {_key(trial) for trial in study.get_trials(deepcopy=False)}
+        except OSError:
+            raise
+        except Exception:  # whatever a damaged journal raises: the record is the original
+            journal.replace(journal.with_name(f"{journal.name}.damaged"))
+            return self._open(journal, name), set()
 
     def _open(self, journal: Path, name: str) -> Any:
         from optuna.storages.journal import JournalFileBackend
@@ -100,6 +117,15 @@ class StudyMirror:
                 user_attrs=attributes,
             )
         )
+
+
+def _is_torn(journal: Path) -> bool:
+    """Whether the file ends within a line; Optuna would append to that one and then read nothing any more."""
+    if not journal.exists() or journal.stat().st_size == 0:
+        return False
+    with journal.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read() != b"\n"
 
 
 def _key(trial: Any) -> tuple[str, int]:

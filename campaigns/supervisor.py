@@ -65,7 +65,10 @@ class SupervisedSimulator:
             BuildError: no process can be started any more.
         """
         if self._process is None:  # the last attempt to start a fresh one failed, or it was closed
-            self._start()
+            try:
+                self._start()
+            except (RheobaseError, SimulatorDefect) as error:
+                raise BuildError(str(error)) from error
         try:
             kind, content = self._exchange((method, arguments), limit_s)
         except SimulatorLost:
@@ -122,7 +125,7 @@ class SupervisedSimulator:
             # An empty working folder: NEURON loads ./x86_64 by itself, whatever that holds.
             self._folder = tempfile.TemporaryDirectory(prefix="rheobase-")
             environment = {**os.environ, "NEURON_MODULE_OPTIONS": "-nogui", "OMP_NUM_THREADS": "1"}
-            environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+            environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in sys.path)  # noqa: PTH100
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "rheobase.campaigns.simulator_process", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],

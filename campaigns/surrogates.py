@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
 from rheobase.campaigns.writing import writing
-from rheobase.features.errors import CampaignError
+from rheobase.features.errors import CampaignError, UnitError
 from rheobase.features.nwb_writer import write_nwb
 from rheobase.features.units import parse_quantity
 from rheobase.fitting.cells.surrogates import SurrogatePlan, SurrogateRecorder, SurrogateStep
@@ -25,35 +26,47 @@ if TYPE_CHECKING:
     from rheobase.fitting.cells.model import CellModel, CellParameter
 
 HIDDEN_FILE = "hidden_parameters.json"
+_HIDDEN = ("recordings", "surrogates", "hidden")
 _LIMIT_S = 600.0
 
 
 def make_surrogates(
-    campaign: Campaign, model: CellModel, folder: CampaignFolder, open_pool: Callable[..., Pool]
-) -> None:
+    campaign: Campaign,
+    model: CellModel,
+    folder: CampaignFolder,
+    open_pool: Callable[..., Pool],
+    stop: Callable[[], bool],
+) -> bool:
     """Record the virtual cells; the folder appears only when all of them are done.
+
+    Returns:
+        Whether they are; False when stopped.
 
     Raises:
         CampaignError: the hidden parameters are not the model's free ones.
     """
     config = campaign.recordings.surrogates
     assert config is not None
-    cells = hidden_parameters(config, model, campaign.seed)
+    cells = hidden_parameters(campaign, config, model)
     aside = folder.path / "recordings.writing"
     pool = open_pool(SurrogateRecorder, (model, _plan(config, campaign.recordings.junction_potential)))
     progress = bar("virtual cells", len(cells), "cells")
     try:
         with writing(aside):
-            aside.mkdir(exist_ok=True)
-            _record_all(cells, pool, campaign.seed, aside, progress)
+            shutil.rmtree(aside, ignore_errors=True)  # of a run that was killed
+            aside.mkdir()
+            with campaign.blamed("recordings", "surrogates"):
+                if not _record_all(cells, pool, campaign.seed, aside, progress, stop):
+                    return False
             (aside / HIDDEN_FILE).write_text(json.dumps(cells, indent=1), encoding="utf-8")
             aside.rename(folder.surrogates)
     finally:
         progress.close()
         pool.close()
+    return True
 
 
-def hidden_parameters(config: Surrogates, model: CellModel, seed: int) -> dict[str, dict[str, float]]:
+def hidden_parameters(campaign: Campaign, config: Surrogates, model: CellModel) -> dict[str, dict[str, float]]:
     """True parameters of each virtual cell: log-normal around the hidden set, within the bounds.
 
     Raises:
@@ -63,11 +76,13 @@ def hidden_parameters(config: Surrogates, model: CellModel, seed: int) -> dict[s
     if set(free) != set(config.hidden):
         missing, unknown = sorted(set(free) - set(config.hidden)), sorted(set(config.hidden) - set(free))
         raise CampaignError(
-            "recordings.surrogates.hidden: expected a value for each free parameter; "
+            f"{campaign.where(*_HIDDEN)}: expected a value for each free parameter; "
             f"missing: {', '.join(missing) or 'none'}; not free: {', '.join(unknown) or 'none'}"
         )
-    centre = {name: _hidden_value(free[name], text) for name, text in config.hidden.items()}
-    generator = np.random.default_rng([seed, 1])
+    centre = {
+        name: _hidden_value(free[name], text, campaign.where(*_HIDDEN, name)) for name, text in config.hidden.items()
+    }
+    generator = np.random.default_rng([campaign.seed, 1])
     cells = {}
     for number in range(config.cells):
         factors = np.exp(generator.normal(0.0, config.spread / 100.0, len(centre)))
@@ -88,12 +103,13 @@ def read_hidden(folder: CampaignFolder) -> dict[str, dict[str, float]]:
     return content
 
 
-def _hidden_value(parameter: CellParameter, text: str) -> float:
-    where = f"recordings.surrogates.hidden.{parameter.name}"
+def _hidden_value(parameter: CellParameter, text: str, where: str) -> float:
     try:
         value = float(text) if parameter.unit == "" else parse_quantity(text, parameter.unit)
     except ValueError:
         raise CampaignError(f"{where}: expected a number without a unit, got '{text}'") from None
+    except UnitError as error:
+        raise CampaignError(f"{where}: {error}") from error
     low, high = parameter.dimension.low, parameter.dimension.high
     if not low <= value <= high:
         raise CampaignError(f"{where}: {text} is outside the bounds {low:g} to {high:g} {parameter.unit}")
@@ -108,11 +124,20 @@ def _plan(config: Surrogates, junction_potential_mV: float) -> SurrogatePlan:
     return SurrogatePlan(steps, config.holding_voltage, junction_potential_mV, config.noise)
 
 
-def _record_all(cells: dict[str, dict[str, float]], pool: Pool, seed: int, folder: Path, progress: Any) -> None:
+def _record_all(
+    cells: dict[str, dict[str, float]],
+    pool: Pool,
+    seed: int,
+    folder: Path,
+    progress: Any,
+    stop: Callable[[], bool],
+) -> bool:
     names = list(cells)
     waiting = list(range(len(names)))
     done = 0
     while done < len(names):
+        if stop():
+            return False
         while waiting and pool.free:
             number = waiting.pop(0)
             name = names[number]
@@ -121,8 +146,9 @@ def _record_all(cells: dict[str, dict[str, float]], pool: Pool, seed: int, folde
         for outcome in pool.wait(1.0):
             name = names[outcome.key]
             if outcome.failure is not None:
-                raise CampaignError(f"recordings.surrogates: {name} could not be recorded: {outcome.failure}")
+                raise CampaignError(f"{name} could not be recorded: {outcome.failure}")
             description = "SURROGATE: simulated by rheobase from a hidden parameter set, not a recording of a neuron"
             write_nwb(folder / f"{name}.nwb", name, outcome.value, description)
             progress.update()
             done += 1
+    return True

@@ -27,7 +27,7 @@ SPIKE_SHAPE_FEATURES = frozenset(
         "AP_fall_rate", "AP_peak_upstroke", "AP_peak_downstroke", "AP_phaseslope", "AP_begin_width", "AP1_width",
         "AP2_width", "APlast_width", "AP1_begin_width", "AP2_begin_width", "spike_half_width", "spike_width2",
         "AP_begin_voltage", "AP1_begin_voltage", "AP2_begin_voltage", "AP_duration_change", "AP_rise_rate_change",
-        "AP_fall_rate_change", "AP_duration_half_width_change", "phaseslope_max", "interpolated_peak_voltage",
+        "AP_fall_rate_change", "AP_duration_half_width_change", "phaseslope_max",
     }
 )  # fmt: skip
 

@@ -92,7 +92,9 @@ def _resting_potential(sweeps: Sequence[SweepMeasurement]) -> float | None:
     current, voltage = np.array(points).T
     if current.min() > 0 or current.max() < 0:
         return None  # extrapolating an I-V curve that rectifies would be a guess
-    near = np.argsort(np.abs(current), kind="stable")[: max(4, len(current) // 3)]
+    # The nearest points and all that are as near: the order of the sweeps must not matter.
+    farthest = np.sort(np.abs(current))[: max(4, len(current) // 3)][-1]
+    near = np.abs(current) <= farthest
     if np.ptp(current[near]) == 0:
         return float(np.mean(voltage[near]))
     return float(np.polyfit(current[near], voltage[near], 1)[1])

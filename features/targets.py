@@ -117,6 +117,14 @@ class FeatureTargets:
             named.update({objective_name(protocol.name, target.feature): target for target in protocol.features})
         return named
 
+    @property
+    def groups(self) -> dict[str, str]:
+        """Protocol of each objective, "intrinsic" for properties of the cell itself."""
+        named = dict.fromkeys((target.feature for target in self.intrinsic), "intrinsic")
+        for protocol in self.protocols:
+            named.update({objective_name(protocol.name, target.feature): protocol.name for target in protocol.features})
+        return named
+
 
 def objective_name(protocol: str, feature: str, location: str = "soma") -> str:
     """Name of an objective as users of BluePyOpt know it."""
@@ -163,7 +171,7 @@ def read_targets(path: Path) -> FeatureTargets:
                 "settings": _settings(content["settings"]),
             }
         )
-    except (KeyError, TypeError, FeatureError) as error:
+    except (KeyError, TypeError, ValueError, FeatureError) as error:
         raise FeatureError(f"{path}: not the targets that rheobase writes: {error}") from error
 
 

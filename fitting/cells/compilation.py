@@ -56,7 +56,8 @@ def compile_mechanisms(mechanisms: Iterable[Mechanism]) -> Path:
 
 
 def _compile(mechanisms: tuple[Mechanism, ...], folder: Path) -> Path:
-    if shutil.which(os.environ.get("CXX", "c++")) is None and shutil.which("g++") is None:
+    compilers = [(os.environ.get("CXX") or "c++").split()[0], "c++", "g++"]
+    if not any(map(shutil.which, compilers)) or shutil.which("make") is None:
         raise ModelError(
             "compiling ion channels needs a C++ compiler and make, and there is none: install them "
             "(Debian, Ubuntu: apt install g++ make; Fedora: dnf install gcc-c++ make; macOS: xcode-select --install)"

@@ -21,10 +21,10 @@ BUILT_IN_VARIABLES = {
 
 _SUFFIX = re.compile(r"^\s*SUFFIX\s+(\w+)", re.MULTILINE)
 _POINT_PROCESS = re.compile(r"^\s*(?:POINT_PROCESS|ARTIFICIAL_CELL)\s+(\w+)", re.MULTILINE)
-_RANGE = re.compile(r"^\s*RANGE\s+([^\n]+(?:,\s*\n[^\n]+)*)", re.MULTILINE)
+_RANGE = re.compile(r"\bRANGE\s+(\w+(?:\s*,\s*\w+)*)")
 _COMMENT = re.compile(r"COMMENT.*?ENDCOMMENT|[:?][^\n]*", re.DOTALL)
 _PARAMETER_BLOCK = re.compile(r"PARAMETER\s*\{(.*?)\}", re.DOTALL)
-_PARAMETER = re.compile(r"^\s*(\w+)\s*=\s*[-+.\deE]+\s*(?:\(([^)]*)\))?", re.MULTILINE)
+_PARAMETER = re.compile(r"\b(\w+)\s*=\s*[-+.\deE]+\s*(?:\(([^)]*)\))?")
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,12 @@ class Distribution:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names in braces other than value and distance."""
-        names = {name for _, name, _, _ in string.Formatter().parse(self.expression) if name}
+        try:
+            names = {name for _, name, _, _ in string.Formatter().parse(self.expression) if name}
+        except ValueError as error:  # a brace without its other half
+            raise ModelError(
+                f"distribution '{self.name}': expression '{self.expression}' is not a formula: {error}"
+            ) from error
         return tuple(sorted(names - {"value", "distance"}))
 
     def evaluate(self, value: float, distance_um: NDArray[np.float64], **parameters: float) -> NDArray[np.float64]:
@@ -73,16 +78,19 @@ def _evaluate(distribution: Distribution, names: dict[str, Any]) -> NDArray[np.f
     except (SyntaxError, KeyError, IndexError, ValueError) as error:
         raise ModelError(f"{where} is not a formula: {error}") from error
     for node in ast.walk(tree):
-        if not isinstance(node, _ALLOWED_NODES):
+        if not isinstance(node, _ALLOWED_NODES) or (isinstance(node, ast.Constant) and type(node.value) is str):
             raise ModelError(f"{where} may hold arithmetic and functions of math only, not {type(node).__name__}")
         if isinstance(node, ast.Name) and node.id not in names and node.id not in _FUNCTIONS and node.id != "math":
             raise ModelError(f"{where} names '{node.id}', which is neither {{value}}, {{distance}} nor a function")
         if isinstance(node, ast.Attribute) and (node.attr not in _FUNCTIONS or ast.unparse(node.value) != "math"):
             raise ModelError(f"{where} uses '{ast.unparse(node)}'; known functions: {', '.join(sorted(_FUNCTIONS))}")
     scope = {"__builtins__": {}, **_FUNCTIONS, "math": _MathNames, **names}
-    with np.errstate(all="ignore"):
-        values = eval(compile(tree, distribution.name, "eval"), scope)
-    spread = np.broadcast_to(np.asarray(values, dtype=float), np.shape(names["distance"])).copy()
+    try:
+        with np.errstate(all="ignore"):
+            values = eval(compile(tree, distribution.name, "eval"), scope)
+        spread = np.broadcast_to(np.asarray(values, dtype=float), np.shape(names["distance"])).copy()
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise ModelError(f"{where} has no value: {error}") from error
     if not np.isfinite(spread).all():
         raise ModelError(f"{where} is not finite at some distance from the soma")
     return spread

@@ -58,7 +58,7 @@ def read_morphology(path: Path) -> Morphology:
         raise ModelError(f"the morphology {path} has no soma; rheobase needs one to clamp and record")
     if path.suffix.lower() == ".h5":
         return Morphology(f"{path.stem}.swc", _as_swc(loaded))
-    return Morphology(path.name, path.read_bytes())
+    return Morphology(f"{path.stem}{path.suffix.lower()}", path.read_bytes())
 
 
 def section_lists(morphology: Morphology, replace_axon: bool) -> set[str]:

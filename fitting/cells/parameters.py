@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -80,6 +81,8 @@ def _build(
             f"the distribution '{text.distribution}' is not defined{_meant(text.distribution, distributions)}; "
             f"defined: {', '.join([UNIFORM, *distributions])}"
         )
+    if variable == "Ra" and text.distribution != UNIFORM:
+        raise ModelError("NEURON has one axial resistivity per section; it cannot follow a distribution")
     value, bounds = _value_or_bounds(text, unit)
     return CellParameter(variable, section_list, unit, value, bounds, text.logarithmic, text.distribution, mechanism)
 
@@ -104,11 +107,12 @@ def _value_or_bounds(text: ParameterText, unit: str) -> tuple[float | None, tupl
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise ModelError(
-            f"this parameter has no unit: expected a plain number or a range of numbers, got '{text}'"
-        ) from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ModelError(f"this parameter has no unit: expected a plain number or a range of numbers, got '{text}'")
+    return number
 
 
 def _distribution_variable(variable: str, owner: str, distributions: Mapping[str, Distribution]) -> str:

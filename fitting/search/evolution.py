@@ -52,10 +52,18 @@ class EvolutionarySearch:
         objectives: Names of all objectives, to be minimised.
         settings: How the population evolves.
         seed: Seed of everything random here.
+        groups: Group of each objective, by name. Selection sees the mean of a group: among some thirty objectives
+            nearly every model is the best at something and nothing is selected; among a few groups the good ones are.
+            None: every objective is its own group.
     """
 
     def __init__(
-        self, dimensions: Sequence[Dimension], objectives: Sequence[str], settings: EvolutionSettings, seed: int
+        self,
+        dimensions: Sequence[Dimension],
+        objectives: Sequence[str],
+        settings: EvolutionSettings,
+        seed: int,
+        groups: Mapping[str, str] | None = None,
     ) -> None:
         if settings.algorithm not in ALGORITHMS:
             raise SearchError(f"expected one of {ALGORITHMS}, got '{settings.algorithm}'")
@@ -63,7 +71,9 @@ class EvolutionarySearch:
         self._objectives = tuple(objectives)
         self._settings = settings
         self._random = random.Random(seed)
-        self._fitness = _fitness_class(len(self._objectives))
+        names = [name if groups is None else groups[name] for name in self._objectives]
+        self._groups = [[i for i, name in enumerate(names) if name == group] for group in dict.fromkeys(names)]
+        self._fitness = _fitness_class(len(self._groups))
         self._asked: dict[int, _Individual] = {}
         self._next_number = 0
         self._survivors: list[_Individual] = []
@@ -91,16 +101,21 @@ class EvolutionarySearch:
 
     def tell(self, number: int, scores: Mapping[str, float], failed: bool = False) -> None:
         """The scores of a candidate that was asked for."""
-        individual = self._asked.pop(number, None)
-        if individual is None:
+        if number not in self._asked:
             raise SearchError(f"candidate {number} is not awaited: it was never asked for, or was told before")
         try:
             values = tuple(scores[name] for name in self._objectives)
         except KeyError as missing:
             raise SearchError(f"candidate {number} comes without a score for the objective {missing}") from None
+        for name, value in zip(self._objectives, values, strict=True):
+            if not 0.0 <= value < math.inf:  # NaN neither
+                raise SearchError(f"candidate {number}, '{name}': expected a finite score, zero or more, got {value}")
+        individual = self._asked.pop(number)
         # On a logarithmic scale the failure scores of a few do not drown the differences between good models;
         # the order within each objective, and so dominance, stays as it is.
-        individual.fitness = self._fitness(tuple(math.log1p(value) for value in values))
+        logarithms = [math.log1p(value) for value in values]
+        means = (sum(logarithms[i] for i in group) / len(group) for group in self._groups)
+        individual.fitness = self._fitness(tuple(means))
         individual.failed = failed
         individual.total = sum(values)
         self._newcomers.append(individual)

@@ -92,7 +92,7 @@ def targets() -> FeatureTargets:
         threshold_duration_ms=200.0,
         intrinsic=(
             FeatureTarget("resting_potential", -78.2, 2.0, "mV"),
-            FeatureTarget("input_resistance", 213.2, 20.0, "MOhm"),
+            FeatureTarget("input_resistance", 228.5, 20.0, "MOhm"),
             FeatureTarget("holding_current", -0.022, 0.01, "nA"),
             FeatureTarget("threshold_current", 0.102, 0.02, "nA"),
         ),

@@ -95,9 +95,7 @@ class TestScores:
         assert evaluator.objectives == INTRINSIC + IN_STEPS
         assert tuple(hidden.scores) == evaluator.objectives
 
-    def test_scores_are_z_scores_of_features_that_efel_measures_on_the_traces(
-        self, evaluator: CellEvaluator, hidden: Evaluation
-    ) -> None:
+    def test_scores_are_z_scores_of_features_that_efel_measures_on_the_traces(self, hidden: Evaluation) -> None:
         checked = 0
         for protocol in small_cell.targets().protocols:
             time_ms, voltage_mV = hidden.traces[protocol.name]
@@ -253,9 +251,7 @@ class TestStages:
         found = CellEvaluator(small_cell.model(), targets, settings).evaluate(small_cell.HIDDEN)
         assert found.failure == "threshold_current: no spike up to 0.09 nA"
 
-    def test_without_intrinsic_targets_the_steps_are_still_in_percent_of_the_threshold(
-        self, evaluator: CellEvaluator
-    ) -> None:
+    def test_without_intrinsic_targets_the_steps_are_still_in_percent_of_the_threshold(self) -> None:
         targets = dataclasses.replace(small_cell.targets(), intrinsic=())
         bare = CellEvaluator(small_cell.model(), targets, small_cell.SETTINGS)
         assert bare.objectives == IN_STEPS

@@ -187,7 +187,9 @@ class TestSetting:
     @pytest.mark.parametrize("missing", sorted(small_cell.HIDDEN))
     def test_missing_value(self, missing: str) -> None:
         values = {name: value for name, value in small_cell.HIDDEN.items() if name != missing}
-        with pytest.raises(ModelError, match=rf"a value for each free parameter; missing: \['{missing}'\], unknown: \[\]"):
+        with pytest.raises(
+            ModelError, match=rf"a value for each free parameter; missing: \['{missing}'\], unknown: \[\]"
+        ):
             CellInstance(small_cell.model()).set_parameters(values)
 
     @pytest.mark.parametrize("unknown", ["cm.all", "nonsense.all"])  # cm is frozen

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rheobase.fitting.cells.instance import CellInstance
+from rheobase.fitting.cells.simulation import SimulationError, SomaClamp, Trace
+from tests.fitting.cells import small_cell
+
+
+@pytest.fixture
+def clamp() -> SomaClamp:
+    instance = CellInstance(small_cell.model())
+    instance.set_parameters(small_cell.HIDDEN)
+    return SomaClamp(instance)
+
+
+def spike_times(trace: Trace) -> np.ndarray:
+    rising = np.flatnonzero((trace.voltage_mV[:-1] <= -20.0) & (trace.voltage_mV[1:] > -20.0))
+    return np.asarray(trace.time_ms[rising])
+
+
+def test_a_step_from_a_kept_state_is_repeatable_to_the_last_bit(clamp: SomaClamp) -> None:
+    held = clamp.hold(-84.0, 300.0)
+    first = clamp.step(held, 0.3, 50.0, 200.0, 20.0)
+    clamp.step(held, -0.2, 10.0, 30.0, 0.0)
+    clamp.settle(0.1, 50.0)
+    again = clamp.step(held, 0.3, 50.0, 200.0, 20.0)
+    np.testing.assert_array_equal(again.time_ms, first.time_ms)
+    np.testing.assert_array_equal(again.voltage_mV, first.voltage_mV)
+    assert first.spikes(-20.0) > 5
+
+
+def test_a_step_from_a_kept_state_is_that_of_one_run(clamp: SomaClamp) -> None:
+    """Spike times within 0.1 ms, CVODE's own error at its tolerance; restarted, it takes other time steps."""
+    precise = SomaClamp(clamp._instance, absolute_tolerance=1e-6)
+    settled = precise.settle(-0.02, 300.0)
+    kept = precise.step(settled, 0.3, 50.0, 200.0, 20.0)
+    precise._initialize(-0.02)
+    precise._step.delay, precise._step.dur, precise._step.amp = 350.0, 200.0, 0.3
+    precise._cvode.re_init()
+    whole = precise._run(570.0)
+    assert len(spike_times(kept)) == len(spike_times(whole)) > 5
+    np.testing.assert_allclose(spike_times(kept), spike_times(whole) - 300.0, rtol=0.0, atol=0.1)
+    quiet = np.arange(1.0, 49.0)
+    before = np.interp(quiet + 300.0, whole.time_ms, whole.voltage_mV)
+    np.testing.assert_allclose(np.interp(quiet, kept.time_ms, kept.voltage_mV), before, atol=1e-3)
+
+
+@pytest.mark.parametrize("voltage_mV", [-90.0, -84.0, -75.0])
+def test_the_holding_current_keeps_the_cell_at_the_voltage(clamp: SomaClamp, voltage_mV: float) -> None:
+    held = clamp.hold(voltage_mV, 600.0)
+    assert held.voltage_mV == pytest.approx(voltage_mV, abs=0.01)
+    released = clamp.step(held, 0.0, 100.0, 0.0, 400.0)
+    assert np.abs(released.voltage_mV - voltage_mV).max() < 0.1
+    assert clamp.settle(held.holding_current_nA, 2000.0).voltage_mV == pytest.approx(voltage_mV, abs=0.1)
+
+
+def test_times_and_plateau(clamp: SomaClamp) -> None:
+    held = clamp.hold(-84.0, 300.0)
+    trace = clamp.step(held, -0.05, 20.0, 100.0, 30.0)
+    assert 0.0 <= trace.time_ms[0] < 1.0
+    assert trace.time_ms[-1] == pytest.approx(150.0, abs=1e-9)
+    during = trace.voltage_mV[(trace.time_ms > 60.0) & (trace.time_ms < 119.0)]
+    assert during.max() < -88.0
+    assert np.abs(trace.voltage_mV[trace.time_ms < 20.0] + 84.0).max() < 0.1
+
+
+def test_stops_soon_after_the_spike(clamp: SomaClamp) -> None:
+    held = clamp.hold(-84.0, 300.0)
+    trace = clamp.step(held, 0.5, 0.0, 2000.0, 5.0, stop_above_mV=-20.0)
+    assert trace.spikes(-20.0) >= 1
+    assert trace.time_ms[-1] < 60.0
+
+
+def test_a_silent_cell_is_followed_to_the_end(clamp: SomaClamp) -> None:
+    held = clamp.hold(-84.0, 300.0)
+    trace = clamp.step(held, 0.02, 0.0, 500.0, 5.0, stop_above_mV=-20.0)
+    assert trace.spikes(-20.0) == 0
+    assert trace.time_ms[-1] == pytest.approx(505.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["g_pas.all", "gNaTgbar_NaTg.somatic"])
+def test_parameters_that_cannot_be_integrated(name: str, clamp: SomaClamp) -> None:
+    clamp._instance.set_parameters({**small_cell.HIDDEN, name: math.nan})
+    with pytest.raises(SimulationError, match=r"NEURON could not|NaN"):
+        clamp.hold(-84.0, 100.0)
+    clamp._instance.set_parameters(small_cell.HIDDEN)
+    assert clamp.hold(-84.0, 100.0).voltage_mV == pytest.approx(-84.0, abs=0.01)
+
+
+def test_ectopic_spikes_end_the_search_for_a_threshold() -> None:
+    """A cut-off, excitable axon end: it fires under its own depolarised leak while the soma is silent."""
+    changes = {
+        "gNaTgbar_NaTg.apical": "2 S/cm2", "gSKv3_1bar_SKv3_1.apical": "1 S/cm2", "ena.apical": "50 mV",
+        "ek.apical": "-85 mV", "e_pas.apical": "-20 mV", "g_pas.apical": "1e-3 S/cm2", "Ra.apical": "1e6 ohm cm",
+        "gNaTgbar_NaTg.somatic": "0 S/cm2",
+    }  # fmt: skip
+    model = small_cell.model(changes)
+    instance = CellInstance(model)
+    instance.set_parameters({parameter.name: small_cell.HIDDEN[parameter.name] for parameter in model.free_parameters})
+    clamp = SomaClamp(instance)
+    settled = clamp.settle(0.0, 100.0)
+    with pytest.raises(SimulationError, match="ectopic: axon or dendrites fire while the soma is silent"):
+        clamp.step(settled, 0.01, 0.0, 2000.0, 5.0, stop_above_mV=-20.0)

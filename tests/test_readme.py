@@ -1,0 +1,79 @@
+"""What README shows works as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+SMALL_SURROGATES = [
+    "search.evaluations=2",
+    "recordings.surrogates.cells=2",
+    "recordings.surrogates.protocols={IV: {levels: [-100 %, -40 %, 40 %], duration: 200 ms},"
+    " IDrest: {levels: [90 %, 110 %, 150 %, 200 %, 300 %], duration: 200 ms}}",
+    "features.protocols={IDrest: {levels: [150 %], features: [mean_frequency]}}",
+    "features.rheobase_protocols=[IDrest]",
+    "features.statistics.minimum_cells=1",
+]
+
+
+def block(language: str) -> str:
+    found = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert len(found) == 1, f"README should show one {language} block, it shows {len(found)}"
+    return str(found[0])
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / ".dev"), "NEURON_MODULE_OPTIONS": "-nogui"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+@pytest.fixture(scope="module")
+def users_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder: recordings (surrogates here), a morphology, and README's campaign."""
+    folder = tmp_path_factory.mktemp("user")
+    overrides = [word for override in SMALL_SURROGATES for word in ("--set", override)]
+    made = run(["-m", "rheobase.campaigns.cli", "run", "demo", "--out", "made", *overrides], folder)
+    assert made.returncode == 0, made.stderr
+    (folder / "made" / "recordings").rename(folder / "recordings")
+    small = REPOSITORY / "campaigns" / "library" / "morphologies" / "small_pyramid.swc"
+    (folder / "cell.swc").write_bytes(small.read_bytes())
+    (folder / "my_cells.yaml").write_text(block("yaml").replace("cell.asc", "cell.swc"), encoding="utf-8")
+    return folder
+
+
+def test_the_ten_line_campaign_has_ten_lines() -> None:
+    assert len(block("yaml").strip().splitlines()) == 10
+
+
+def test_the_ten_line_campaign_runs(users_folder: Path) -> None:
+    words = ["run", "my_cells.yaml", "--out", "out", "--set", "search.evaluations=4"]
+    result = run(["-m", "rheobase.campaigns.cli", *words], users_folder)
+    assert result.returncode == 0, result.stderr
+    assert (users_folder / "out" / "report.html").exists()
+
+
+def test_the_python_lines_run(users_folder: Path) -> None:
+    script = block("python").replace("range(100)", "range(3)")
+    result = run(["-c", script], users_folder)
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.strip().splitlines()) == 3
+
+
+def test_every_command_of_readme_exists() -> None:
+    helped = run(["-m", "rheobase.campaigns.cli", "--help"], REPOSITORY).stdout
+    for command in set(re.findall(r"^ {4}rheobase (\w+)", README, re.MULTILINE)):
+        assert re.search(rf"^ {{2}}{command}\b", helped, re.MULTILINE), command
+
+
+def test_every_mechanism_that_readme_names_is_there() -> None:
+    named = set(re.findall(r"`(\w+)`", README[README.index("Mechanisms that come with") :])) - {"model"}
+    files = {path.stem for path in (REPOSITORY / "fitting" / "cells" / "mod").glob("*.mod")}
+    assert files <= named, files - named
