@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 # What a campaign gets that names no features of its own.
 STANDARD_LEVELS_PERCENT = (-100.0, -40.0, 150.0, 200.0, 300.0)
-STANDARD_FEATURES_BELOW = ("voltage_base", "ohmic_input_resistance_vb_ssse", "sag_ratio1")
+STANDARD_FEATURES_BELOW = ("ohmic_input_resistance_vb_ssse", "sag_ratio1")
 STANDARD_FEATURES_ABOVE = (
-    "voltage_base", "mean_frequency", "time_to_first_spike", "inv_first_ISI", "ISI_CV", "adaptation_index2",
+    "mean_frequency", "time_to_first_spike", "inv_first_ISI", "ISI_CV", "adaptation_index2",
     "AP_amplitude", "AHP_depth", "AP_duration_half_width",
 )  # fmt: skip
 STANDARD_FEATURES_PULSE = ("AP_amplitude", "AP1_amp", "AP_duration_half_width", "AHP_depth")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rheobase.features.targets import INPUT_RESISTANCE_DEFLECTION_mV
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from rheobase.features.sweeps import SweepMeasurement
 
-# Input resistance is the slope at the holding potential, before rectification bends the I-V curve.
-_SMALL_DEFLECTION_mV = 15.0
+_LARGEST_DEFLECTION_mV = 15.0  # with larger steps only, the input resistance near rest is unknown
 _LONG_STEP_MS = 100.0
 
 
@@ -26,7 +27,7 @@ class CellProperties:
         bracketed: Whether a smaller step was given that did not.
         holding_current_nA: Median current outside the steps (nA).
         holding_voltage_mV: Median voltage before the steps (mV).
-        input_resistance_MOhm: Slope of the plateau voltage over small hyperpolarising steps (MOhm).
+        input_resistance_MOhm: Plateau deflection over amplitude of a step that hyperpolarises by 5 mV (MOhm).
         resting_potential_mV: Plateau voltage at which the whole injected current is zero (mV), interpolated.
         sweeps: Number of sweeps with a step.
     """
@@ -69,16 +70,16 @@ def cell_properties(sweeps: Sequence[SweepMeasurement], rheobase_protocols: Coll
 
 
 def _input_resistance(sweeps: Sequence[SweepMeasurement]) -> float | None:
-    small = [
-        (sweep.step.amplitude_nA, sweep.plateau_mV - sweep.baseline_mV)
-        for sweep in sweeps
-        if sweep.step.amplitude_nA < 0 and abs(sweep.plateau_mV - sweep.baseline_mV) <= _SMALL_DEFLECTION_mV
-    ]
-    if not small:
+    """Interpolated to the deflection at which models are measured too: rectification bends the I-V curve."""
+    below = [sweep for sweep in sweeps if sweep.step.amplitude_nA < 0 and sweep.plateau_mV < sweep.baseline_mV]
+    points = sorted(
+        (sweep.baseline_mV - sweep.plateau_mV, (sweep.plateau_mV - sweep.baseline_mV) / sweep.step.amplitude_nA)
+        for sweep in below
+    )
+    if not points or points[0][0] > _LARGEST_DEFLECTION_mV:
         return None
-    current, deflection = np.array(small).T
-    resistance = float(np.dot(current, deflection) / np.dot(current, current))  # through the origin
-    return resistance if resistance > 0 else None
+    deflection, resistance = np.array(points).T
+    return float(np.interp(INPUT_RESISTANCE_DEFLECTION_mV, deflection, resistance))
 
 
 def _resting_potential(sweeps: Sequence[SweepMeasurement]) -> float | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "rheobase.targets/1"
 
+# Hyperpolarisation at which the input resistance is taken, in recordings and models alike.
+INPUT_RESISTANCE_DEFLECTION_mV = 5.0
+
 # Properties of the cell itself, searched for before any step is given.
 INTRINSIC_UNITS = {
     "resting_potential": "mV",

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING
 
 from rheobase.features.measurement import measure
 from rheobase.features.recording import Step
-from rheobase.features.targets import FeatureTargets, ProtocolTargets, objective_name
+from rheobase.features.targets import (
+    FeatureTargets,
+    INPUT_RESISTANCE_DEFLECTION_mV,
+    ProtocolTargets,
+    objective_name,
+)
 from rheobase.fitting.cells.instance import CellInstance
+from rheobase.fitting.cells.model import DistributionError
 from rheobase.fitting.cells.simulation import SettledState, SimulationError, SomaClamp, Trace
 from rheobase.fitting.cells.threshold import find_threshold_current
 from rheobase.fitting.evaluation import Evaluation
@@ -88,13 +94,13 @@ class CellEvaluator:
             ModelError: the parameters are not the model's free ones.
         """
         begin = time.process_time()
-        self._instance.set_parameters(parameters)
         features: dict[str, float] = {}
         traces: dict[str, Trace] = {}
         failure = None
         try:
+            self._instance.set_parameters(parameters)
             self._simulate(features, traces)
-        except (StageFailure, SimulationError) as error:
+        except (StageFailure, SimulationError, DistributionError) as error:
             failure = str(error)
         return Evaluation(
             features=features,
@@ -128,8 +134,7 @@ class CellEvaluator:
         return held
 
     def _input_resistance(self, held: SettledState, features: dict[str, float]) -> None:
-        # The recordings' value comes from deflections of some millivolts: the step that would deflect such a cell by 5.
-        amplitude_nA = -5.0 / self._goals["input_resistance"].mean
+        amplitude_nA = -INPUT_RESISTANCE_DEFLECTION_mV / self._goals["input_resistance"].mean
         duration_ms = max((protocol.duration_ms for protocol in self._targets.protocols), default=500.0)
         before_ms = 10.0
         trace = self._clamp.step(held, amplitude_nA, before_ms, min(duration_ms, 1000.0), 0.0)

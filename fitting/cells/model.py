@@ -32,6 +32,10 @@ _ALLOWED_NODES = (
 )  # fmt: skip
 
 
+class DistributionError(ModelError):
+    """A distribution that has no finite value for these parameters; others may have one."""
+
+
 @dataclass(frozen=True)
 class Distribution:
     """How a parameter varies with the distance to the soma.
@@ -92,7 +96,7 @@ def _evaluate(distribution: Distribution, names: dict[str, Any]) -> NDArray[np.f
     except (ArithmeticError, TypeError, ValueError) as error:
         raise ModelError(f"{where} has no value: {error}") from error
     if not np.isfinite(spread).all():
-        raise ModelError(f"{where} is not finite at some distance from the soma")
+        raise DistributionError(f"{where} is not finite at some distance from the soma")
     return spread
 
 

@@ -13,6 +13,8 @@ from rheobase.features.errors import ModelError
 from rheobase.features.recording import Step
 from rheobase.features.targets import FeatureTarget, FeatureTargets
 from rheobase.fitting.cells.evaluator import CellEvaluator, EvaluationSettings
+from rheobase.fitting.cells.model import Distribution
+from rheobase.fitting.cells.parameters import ParameterText
 from rheobase.fitting.evaluation import Evaluation
 from rheobase.objectives.scores import FAILURE_SCORE
 from tests.fitting.cells import small_cell
@@ -302,3 +304,17 @@ def test_layer_5_pyramidal_cell_a_b_a() -> None:
     assert set(first.traces) == {"IV_-40", "IDrest_200", "APWaveform_250"}
     evaluator.evaluate(small_cell.OTHER)
     assert_identical(evaluator.evaluate(small_cell.HIDDEN, keep_traces=True), first)
+
+
+def test_a_distribution_without_a_finite_value_fails_the_candidate_only() -> None:
+    root = Distribution("root", "{value} * math.sqrt({scale})")
+    changes = {
+        "gNaTgbar_NaTg.somatic": ParameterText("0.1 to 1 S/cm2", distribution="root"),
+        "scale.distribution_root": ParameterText("-1 to 1"),
+    }
+    evaluator = CellEvaluator(small_cell.model(changes, [root]), small_cell.targets(), small_cell.SETTINGS)
+    failed = evaluator.evaluate({**small_cell.HIDDEN, "scale.distribution_root": -0.5})
+    assert failed.failure is not None
+    assert "distribution 'root'" in failed.failure
+    assert set(failed.scores.values()) == {FAILURE_SCORE}
+    assert evaluator.evaluate({**small_cell.HIDDEN, "scale.distribution_root": 1.0}).failure is None
