@@ -14,7 +14,7 @@ class Task:
         key: Comes back with the result.
         method: Name of the method.
         arguments: Its arguments.
-        limit_s: Time after which the worker gives up on it (s).
+        limit_s: CPU time after which the worker gives up on it (s).
     """
 
     key: int

@@ -91,9 +91,7 @@ def convergence_figure(data: ReportData) -> Figure | None:
             )  # fmt: skip
             drawing.plain_ticks(grid[1, column].xaxis)
         limit = data.ensemble.largest_score
-        few = 10.0 ** round(
-            math.log10(max(len(data.targets.objectives), 1))
-        )  # about a score of one in every feature
+        few = 10.0 ** round(math.log10(max(len(data.targets.objectives), 1)))  # about a score of one in every feature
         drawing.score_axis(grid[0, 0], "y", float(curves.total.max()), few)
         drawing.score_axis(grid[1, 0], "y", float(curves.worst.max()), limit)
         grid[0, 0].set_ylabel("Total score (std)")

@@ -99,9 +99,7 @@ def render_report(data: ReportData) -> str:
         verdict=judge(data),
         overview=_overview(data),
         traces=_trace_plates(data),
-        without_traces=[
-            protocol.name for protocol in data.targets.protocols if not _has_traces(data, protocol.name)
-        ],
+        without_traces=[protocol.name for protocol in data.targets.protocols if not _has_traces(data, protocol.name)],
         scores=_score_plates(data),
         targets=_target_lines(data),
         limit=number(data.ensemble.largest_score),

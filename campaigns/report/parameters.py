@@ -31,9 +31,7 @@ def parameters_figure(data: ReportData) -> Figure | None:
         for row, dimension in enumerate(data.dimensions):
             _draw_bounds(axes, row, dimension, data.units.get(dimension.name, ""))
         for place, member in reversed(list(enumerate(data.ensemble.members))):
-            positions = [
-                position(dimension, member.parameters.get(dimension.name)) for dimension in data.dimensions
-            ]
+            positions = [position(dimension, member.parameters.get(dimension.name)) for dimension in data.dimensions]
             best = place == 0
             axes.plot(
                 positions, range(count), "o-", color=drawing.BEST if best else drawing.MEMBERS, zorder=4 if best else 2,
@@ -69,9 +67,7 @@ def correlations(data: ReportData) -> NDArray[np.float64]:
     """
     import pandas as pd
 
-    values = [
-        [member.parameters.get(entry.name) for entry in data.dimensions] for member in data.ensemble.members
-    ]
+    values = [[member.parameters.get(entry.name) for entry in data.dimensions] for member in data.ensemble.members]
     frame = pd.DataFrame(values, columns=range(len(data.dimensions)), dtype=float)
     return frame.corr(method="spearman").to_numpy(dtype=float, copy=True)
 

@@ -52,10 +52,7 @@ def score_rows(data: ReportData) -> list[ScoreRow]:
     """All objectives in the targets' order."""
     named = [(INTRINSIC, target.feature, target) for target in data.targets.intrinsic]
     for protocol in data.targets.protocols:
-        named += [
-            (protocol.name, objective_name(protocol.name, entry.feature), entry)
-            for entry in protocol.features
-        ]
+        named += [(protocol.name, objective_name(protocol.name, entry.feature), entry) for entry in protocol.features]
     members = data.ensemble.members
     return [
         ScoreRow(
@@ -100,9 +97,7 @@ def draw_scores(axes: Axes, rows: Sequence[ScoreRow], limit: float) -> None:
         places.append(place)
         if not row.scores:
             continue
-        axes.plot(
-            [min(row.scores), max(row.scores)], [place, place], color=drawing.MEMBERS, linewidth=1.0, zorder=2
-        )
+        axes.plot([min(row.scores), max(row.scores)], [place, place], color=drawing.MEMBERS, linewidth=1.0, zorder=2)
         axes.plot(
             row.scores[1:],
             [place] * len(row.scores[1:]),
@@ -138,9 +133,7 @@ def rate_figure(data: ReportData) -> Figure | None:
             if target.feature in RATE_FEATURES and protocol.duration_ms >= _SHORTEST_FOR_RATE_MS:
                 stimulus = protocol.name.rpartition("_")[0] or protocol.name
                 curves.setdefault((stimulus, target.feature), []).append((protocol, target))
-    shown = sorted(
-        (curve for curve in curves.items() if len(curve[1]) >= 2), key=lambda curve: -len(curve[1])
-    )
+    shown = sorted((curve for curve in curves.items() if len(curve[1]) >= 2), key=lambda curve: -len(curve[1]))
     shown = shown[:_MOST_RATE_CURVES]
     if not shown:
         return None
@@ -179,9 +172,7 @@ def _draw_rates(
         )
         missing = [step for step, value in zip(percent, values, strict=True) if not math.isfinite(value)]
         if missing:
-            axes.plot(
-                missing, [0.0] * len(missing), "x", color=colour, markersize=6.0, clip_on=False, zorder=5
-            )
+            axes.plot(missing, [0.0] * len(missing), "x", color=colour, markersize=6.0, clip_on=False, zorder=5)
     axes.errorbar(
         percent,
         [target.mean * factor for (_, target), factor in zip(points, scale, strict=True)],
@@ -190,9 +181,7 @@ def _draw_rates(
         label="recordings, mean ± std",
     )  # fmt: skip
     axes.set_xlabel("Step (% of threshold current)")
-    axes.set_ylabel(
-        "Firing rate (Hz)" if feature == "mean_frequency" else "Spikes per second of the step (Hz)"
-    )
+    axes.set_ylabel("Firing rate (Hz)" if feature == "mean_frequency" else "Spikes per second of the step (Hz)")
     axes.set_ylim(bottom=0.0)
     axes.legend(loc="upper left")
 

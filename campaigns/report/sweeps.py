@@ -91,9 +91,7 @@ def gather_sweeps(data: ReportData, protocol: ProtocolTargets) -> ProtocolSweeps
     threshold_mV = protocol.settings.spike_threshold_mV
     length_ms = protocol.duration_ms
     around_ms = (
-        (5.0, 20.0)
-        if length_ms <= SHORT_STEP_MS
-        else (min(0.08 * length_ms, 100.0), min(0.12 * length_ms, 100.0))
+        (5.0, 20.0) if length_ms <= SHORT_STEP_MS else (min(0.08 * length_ms, 100.0), min(0.12 * length_ms, 100.0))
     )
     window = (-around_ms[0], length_ms + around_ms[1])
 
@@ -116,9 +114,7 @@ def gather_sweeps(data: ReportData, protocol: ProtocolTargets) -> ProtocolSweeps
     ]
     simulated = sorted(data.simulated.get(protocol.name, []), key=lambda trace: trace.member)
     models = [
-        found
-        for trace in simulated
-        if (found := sweep(f"model {trace.member + 1}", trace.time_ms, trace.voltage_mV))
+        found for trace in simulated if (found := sweep(f"model {trace.member + 1}", trace.time_ms, trace.voltage_mV))
     ]
     return ProtocolSweeps(
         protocol=protocol,
@@ -139,9 +135,7 @@ def spike_peaks(voltage_mV: NDArray[np.float64], threshold_mV: float) -> NDArray
     return np.array([start + int(np.argmax(voltage_mV[start:end])) for start, end in pairs], dtype=np.intp)
 
 
-def decimate(
-    time_ms: NDArray[np.float64], voltage_mV: NDArray[np.float64], bins: int, threshold_mV: float
-) -> Trace:
+def decimate(time_ms: NDArray[np.float64], voltage_mV: NDArray[np.float64], bins: int, threshold_mV: float) -> Trace:
     """Thin out a trace to what can be seen: lowest and highest sample of every bin of time, and every spike's peak.
 
     Args:
@@ -155,9 +149,7 @@ def decimate(
     """
     if len(time_ms) <= 2 * bins + 2 or time_ms[-1] <= time_ms[0]:
         return time_ms, voltage_mV
-    bin_of = np.minimum(
-        ((time_ms - time_ms[0]) / (time_ms[-1] - time_ms[0]) * bins).astype(np.intp), bins - 1
-    )
+    bin_of = np.minimum(((time_ms - time_ms[0]) / (time_ms[-1] - time_ms[0]) * bins).astype(np.intp), bins - 1)
     starts = np.flatnonzero(np.diff(bin_of, prepend=-1))
     sizes = np.diff(starts, append=len(time_ms))
     kept = [np.array([0, len(time_ms) - 1]), spike_peaks(voltage_mV, threshold_mV)]
@@ -197,9 +189,7 @@ def describe_sweeps(sweeps: ProtocolSweeps) -> str:
         text = f"No spikes. Deflection at the end of the step: {'; '.join(parts)}." if parts else "No spikes."
     if sweeps.recordings:
         shown = len(sweeps.recordings)
-        text += (
-            f" {shown} recorded sweep{'s' * (shown != 1)} of {sweeps.cells} cell{'s' * (sweeps.cells != 1)}"
-        )
+        text += f" {shown} recorded sweep{'s' * (shown != 1)} of {sweeps.cells} cell{'s' * (sweeps.cells != 1)}"
         text += f" ({sweeps.left_out} more not drawn)." if sweeps.left_out else "."
     else:
         text += " No recorded sweep is at hand for this protocol."

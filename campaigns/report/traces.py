@@ -43,14 +43,10 @@ def main_figure(data: ReportData, most_protocols: int = 4) -> Figure:
         shown = [gather_sweeps(data, protocol) for protocol in select_protocols(data, most_protocols)]
         heights = [2.2 if sweeps.train else 1.5 for sweeps in shown]
         rows = score_rows(data)
-        figure = drawing.new_figure(
-            11.0, min(max(sum(heights) + _KEY_IN, 0.145 * len(rows) + 1.2, 3.0), 14.0)
-        )
+        figure = drawing.new_figure(11.0, min(max(sum(heights) + _KEY_IN, 0.145 * len(rows) + 1.2, 3.0), 14.0))
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.7, 1.0], wspace=0.02)[0]
         if shown:
-            rows_left = left.subfigures(len(shown) + 1, 1, squeeze=False, height_ratios=[*heights, _KEY_IN])[
-                :, 0
-            ]
+            rows_left = left.subfigures(len(shown) + 1, 1, squeeze=False, height_ratios=[*heights, _KEY_IN])[:, 0]
             for row, sweeps in zip(rows_left[:-1], shown, strict=True):
                 _draw_protocol(row, sweeps, f"{sweeps.protocol.name}: {step_label(sweeps.protocol)}")
             _draw_key(rows_left[-1], data.surrogates)
@@ -70,9 +66,7 @@ def select_protocols(data: ReportData, most: int) -> list[ProtocolTargets]:
     if len(seen) <= most:
         return seen
     by_step = sorted(seen, key=lambda protocol: protocol.amplitude_percent)
-    long = [
-        entry for entry in by_step if entry.duration_ms > SHORT_STEP_MS and entry.amplitude_percent > 100.0
-    ]
+    long = [entry for entry in by_step if entry.duration_ms > SHORT_STEP_MS and entry.amplitude_percent > 100.0]
     short = [entry for entry in by_step if entry.duration_ms <= SHORT_STEP_MS]
     spaced = [by_step[place] for place in np.linspace(0, len(by_step) - 1, most).round().astype(int)]
     preferred = [by_step[0], *short[-1:], *long[:1], *long[-1:], *spaced]
@@ -84,9 +78,7 @@ def _draw_protocol(figure: FigureBase, sweeps: ProtocolSweeps, label: str) -> No
     """Traces over time left, the first spikes on top of each other right."""
     columns = {"width_ratios": [3.6, 1.0]} if sweeps.spiking else {"width_ratios": [1.0]}
     rows = [group for group in (sweeps.recordings, sweeps.models) if group]
-    grid = figure.add_gridspec(
-        max(len(rows), 1) if sweeps.train else 1, len(columns["width_ratios"]), **columns
-    )
+    grid = figure.add_gridspec(max(len(rows), 1) if sweeps.train else 1, len(columns["width_ratios"]), **columns)
     first: Axes | None = None
     if sweeps.train:
         for place, group in enumerate(rows):
@@ -113,9 +105,7 @@ def _draw_overlay(axes: Axes, sweeps: ProtocolSweeps) -> None:
     heavy = sum(len(time) for time, *_ in lines) > _HEAVY_POINTS
     for time, voltage, colour, width, order, sweep in lines:
         foremost = sweep in (sweeps.recordings[:1] + sweeps.models[:1])
-        axes.plot(
-            time, voltage, color=colour, linewidth=width, zorder=order, rasterized=heavy and not foremost
-        )
+        axes.plot(time, voltage, color=colour, linewidth=width, zorder=order, rasterized=heavy and not foremost)
 
 
 def _draw_train(axes: Axes, group: Sequence[Sweep], sweeps: ProtocolSweeps, recorded: bool) -> None:

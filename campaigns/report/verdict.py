@@ -83,11 +83,7 @@ def _shown(data: ReportData, accepted: int) -> str:
             text += f" The record holds {data.ensemble.accepted_in_record} accepted, none of them in this ensemble."
         return text
     if accepted == shown:
-        return (
-            f"The ensemble shown below holds {shown} of them."
-            if shown > 1
-            else "It is the model shown below."
-        )
+        return f"The ensemble shown below holds {shown} of them." if shown > 1 else "It is the model shown below."
     return f"Of the {shown} models shown below {accepted} {'is' if accepted == 1 else 'are'} accepted."
 
 
@@ -101,9 +97,7 @@ def _effort(data: ReportData) -> str:
     text += f" by {searches} searches" if searches > 1 else ""
     text += f" in {duration(data.wall_seconds)}"
     if failed == 0:
-        return (
-            f"{text}; {'all of them' if count > 1 else 'it'} reached {'their' if count > 1 else 'its'} end."
-        )
+        return f"{text}; {'all of them' if count > 1 else 'it'} reached {'their' if count > 1 else 'its'} end."
     who = "it" if count == 1 else "all of them" if failed == count else f"{failed} of them"
     return f"{text}; {who} ended early (see the search below)."
 
@@ -161,13 +155,7 @@ def score_text(score: float) -> str:
     """A score to read; the failure score says that it is one."""
     if not math.isfinite(score):
         return "–"
-    return (
-        f"{number(score, 2)} (failed)"
-        if score >= FAILURE_SCORE
-        else f"{score:.2f}"
-        if score < 10
-        else number(score)
-    )
+    return f"{number(score, 2)} (failed)" if score >= FAILURE_SCORE else f"{score:.2f}" if score < 10 else number(score)
 
 
 def _plural(count: int, noun: str) -> str:

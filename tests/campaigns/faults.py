@@ -49,6 +49,11 @@ class Faulty:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         ctypes.CDLL(None).sleep(3600)
 
+    def spin(self) -> None:
+        """At work for ever."""
+        while True:
+            pass
+
     def leave(self, code: int) -> None:
         os._exit(code)
 

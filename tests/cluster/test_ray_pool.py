@@ -78,7 +78,7 @@ def test_two_workers_work_at_once(open_pool: Callable[..., RayPool]) -> None:
 def test_faults_cost_only_their_own_candidate(open_pool: Callable[..., RayPool]) -> None:
     faulty = {
         3: (Task(3, "segfault", (), _LIMIT_S), "crash: the simulator was ended by SIGSEGV"),
-        7: (Task(7, "hang", (), 0.5), "timeout: no answer within 0.5 s"),
+        7: (Task(7, "hang", (), 0.5), "timeout: no answer within 0.5 s of CPU time"),
         8: (Task(8, "leave", (9,), _LIMIT_S), "crash: the simulator ended with exit code 9"),
         11: (Task(11, "defect", (), _LIMIT_S), "defect: ZeroDivisionError: division by zero"),
         12: (Task(12, "user_error", (), _LIMIT_S), "g_pas.all: out of bounds"),

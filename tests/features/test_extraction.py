@@ -184,7 +184,7 @@ class TestScaling:
         assert names == ["APWaveform_250", "IDrest_150", "IDrest_200", "IV_-100", "IV_-40"]
         assert "AP_duration_half_width" in protocol(found.targets, "APWaveform_250")
         assert "mean_frequency" in protocol(found.targets, "IDrest_200")
-        assert "voltage_base" in protocol(found.targets, "IV_-100")
+        assert "sag_ratio1" in protocol(found.targets, "IV_-100")
         assert found.targets.threshold_duration_ms == 200.0
 
     def test_progress(self) -> None:

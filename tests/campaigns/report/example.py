@@ -70,9 +70,7 @@ def membrane_potential(
         while at < length:
             since = time - at
             spike = (peak - rest - final) * np.exp(-((since / np.where(since < 0, 0.28, 0.55)) ** 2))
-            after = -rng.normal(9.0, 0.5) * np.where(
-                since > 0.8, np.exp(-np.clip(since, 0, None) / 25.0), 0.0
-            )
+            after = -rng.normal(9.0, 0.5) * np.where(since > 0.8, np.exp(-np.clip(since, 0, None) / 25.0), 0.0)
             voltage = voltage + spike + after
             peak += (24.0 - peak) * 0.2
             interval *= 1.03
@@ -114,9 +112,7 @@ def example_targets(steps: tuple[tuple[str, float, float], ...] = STEPS) -> Feat
         protocols=tuple(protocols),
         junction_potential_mV=14.0,
         cells=tuple(
-            CellSummary(
-                f"cell_{place}", 0.19 + 0.012 * place, -0.08 - 0.006 * place, -83.0, 14 + place, place != 3
-            )
+            CellSummary(f"cell_{place}", 0.19 + 0.012 * place, -0.08 - 0.006 * place, -83.0, 14 + place, place != 3)
             for place in range(5)
         ),
         notes=(
@@ -126,9 +122,7 @@ def example_targets(steps: tuple[tuple[str, float, float], ...] = STEPS) -> Feat
     )
 
 
-def example_record(
-    targets: FeatureTargets, evaluations: int, closeness: float, seed: int = 3
-) -> pd.DataFrame:
+def example_record(targets: FeatureTargets, evaluations: int, closeness: float, seed: int = 3) -> pd.DataFrame:
     """Evaluations that get closer to the targets; `closeness` is where the best ends (standard deviations)."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -155,8 +149,7 @@ def example_record(
                 value = target.mean + target.std * distance * deviation
                 features[name] = max(value, 0.0) if target.mean > 0 else value
         scores = {
-            name: z_score(features.get(name), target.mean, target.std)
-            for name, target in targets.objectives.items()
+            name: z_score(features.get(name), target.mean, target.std) for name, target in targets.objectives.items()
         }
         cpu = float(rng.gamma(3.0, 0.6) if failure else rng.gamma(12.0, 1.0))
         clock += cpu / 2
@@ -175,9 +168,7 @@ def example_record(
     return pd.DataFrame(rows)
 
 
-def example_ensemble(
-    targets: FeatureTargets, record: pd.DataFrame, members: int, largest_score: float
-) -> Ensemble:
+def example_ensemble(targets: FeatureTargets, record: pd.DataFrame, members: int, largest_score: float) -> Ensemble:
     """The best rows of the record."""
     columns = [f"score.{name}" for name in targets.objectives]
     scores = record[columns].to_numpy(dtype=float) if len(record) else np.zeros((0, len(columns)))

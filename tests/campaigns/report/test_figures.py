@@ -81,9 +81,7 @@ def test_hidden_values_are_marked():
 
 def test_rate_needs_two_steps_of_a_protocol():
     assert len(rate_figure(DATA).axes) == 2
-    one = dataclasses.replace(
-        DATA, targets=dataclasses.replace(DATA.targets, protocols=DATA.targets.protocols[:2])
-    )
+    one = dataclasses.replace(DATA, targets=dataclasses.replace(DATA.targets, protocols=DATA.targets.protocols[:2]))
     assert rate_figure(one) is None
 
 

@@ -97,9 +97,7 @@ def test_verdict_of_an_accepted_campaign(page, accepted):
 def test_verdict_when_none_is_accepted_comes_first():
     data = example_data(closeness=6.0, **SMALL)
     page = Page(render(data))
-    verdict = page.text.index(
-        "No model reached every target within 5 standard deviations in 120 evaluations."
-    )
+    verdict = page.text.index("No model reached every target within 5 standard deviations in 120 evaluations.")
     assert verdict < page.text.index("search time")
     assert "they are not accepted" in page.text
     worst = max(data.ensemble.members[0].scores, key=data.ensemble.members[0].scores.__getitem__)
@@ -167,9 +165,7 @@ def failing(data: ReportData) -> ReportData:
         )
         for member in data.ensemble.members
     )
-    return dataclasses.replace(
-        data, record=record, ensemble=Ensemble("failing", 5.0, 0, members), simulated={}
-    )
+    return dataclasses.replace(data, record=record, ensemble=Ensemble("failing", 5.0, 0, members), simulated={})
 
 
 ODD = {
@@ -200,9 +196,7 @@ ODD = {
     "no parameters": lambda data: dataclasses.replace(data, dimensions=(), units={}),
     "objectives without values": lambda data: dataclasses.replace(
         data,
-        record=data.record.drop(
-            columns=[name for name in data.record.columns if name.startswith("feature.")]
-        ),
+        record=data.record.drop(columns=[name for name in data.record.columns if name.startswith("feature.")]),
     ),
     "zero scores": lambda data: dataclasses.replace(
         data,
@@ -218,9 +212,7 @@ ODD = {
     "empty traces": lambda data: dataclasses.replace(
         data,
         recorded={
-            name: [
-                dataclasses.replace(trace, time_ms=np.zeros(0), voltage_mV=np.zeros(0)) for trace in traces
-            ]
+            name: [dataclasses.replace(trace, time_ms=np.zeros(0), voltage_mV=np.zeros(0)) for trace in traces]
             for name, traces in data.recorded.items()
         },
     ),

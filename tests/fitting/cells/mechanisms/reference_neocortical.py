@@ -138,9 +138,7 @@ def _slow_potassium() -> Channel:
     """Korngreen and Sakmann 2000, moved by -10 mV."""
 
     def tau_m(v: FloatArray) -> FloatArray:
-        return 1.25 + np.where(
-            v < -60.0, 175.03 * np.exp(0.026 * (v + 10.0)), 13.0 * np.exp(-0.026 * (v + 10.0))
-        )
+        return 1.25 + np.where(v < -60.0, 175.03 * np.exp(0.026 * (v + 10.0)), 13.0 * np.exp(-0.026 * (v + 10.0)))
 
     def tau_h(v: FloatArray) -> FloatArray:
         return 360.0 + (1010.0 + 24.0 * (v + 65.0)) * bell(-85.0, 48.0)(v)

@@ -169,9 +169,7 @@ def measure_everything() -> Measurements:
             celsius,
             parameters={"ar_na3": 0.3, "gbar_na3": 1e-6},
         )
-        found["proximal", celsius] = steady_state(
-            "hd", ("l",), VOLTAGES_mV, celsius, parameters={"vhalfl_hd": -73.0}
-        )
+        found["proximal", celsius] = steady_state("hd", ("l",), VOLTAGES_mV, celsius, parameters={"vhalfl_hd": -73.0})
         for suffix in CALCIUM_ACTIVATED:
             gate, (inf, tau) = next(iter(CHANNELS[suffix].rates.items()))
             found["calcium", suffix, celsius] = calcium_steady_state(
@@ -369,9 +367,7 @@ each_temperature = pytest.mark.parametrize("celsius", TEMPERATURES_degC)
 
 @each_temperature
 @each_channel
-def test_steady_states_and_time_constants_as_published(
-    measurements: Measurements, suffix: str, celsius: float
-) -> None:
+def test_steady_states_and_time_constants_as_published(measurements: Measurements, suffix: str, celsius: float) -> None:
     read = measurements["read", suffix, celsius]
     gates = reference.kinetics(suffix, VOLTAGES_mV, celsius, _calcium_for(suffix))
     for gate, (inf, tau) in CHANNELS[suffix].rates.items():
@@ -383,9 +379,7 @@ def test_steady_states_and_time_constants_as_published(
 
 @each_temperature
 @each_channel
-def test_gates_relax_with_the_published_time_constants(
-    measurements: Measurements, suffix: str, celsius: float
-) -> None:
+def test_gates_relax_with_the_published_time_constants(measurements: Measurements, suffix: str, celsius: float) -> None:
     measured = measurements["tau", suffix, celsius]
     gates = reference.kinetics(suffix, VOLTAGES_mV, celsius, _calcium_for(suffix))
     for gate in set(CHANNELS[suffix].exponents) - {"s"}:
@@ -395,9 +389,7 @@ def test_gates_relax_with_the_published_time_constants(
 
 @each_temperature
 @each_channel
-def test_voltage_clamp_current_is_the_analytical_one(
-    measurements: Measurements, suffix: str, celsius: float
-) -> None:
+def test_voltage_clamp_current_is_the_analytical_one(measurements: Measurements, suffix: str, celsius: float) -> None:
     channel = CHANNELS[suffix]
     sweep: ClampRecording = measurements["clamp", suffix, celsius]
     calcium = _calcium_for(suffix)
@@ -458,9 +450,7 @@ def test_potassium_channels_follow_calcium(measurements: Measurements, suffix: s
 
 @each_temperature
 @pytest.mark.parametrize("suffix", CALCIUM_CHANNELS)
-def test_calcium_currents_are_goldman_hodgkin_katz(
-    measurements: Measurements, suffix: str, celsius: float
-) -> None:
+def test_calcium_currents_are_goldman_hodgkin_katz(measurements: Measurements, suffix: str, celsius: float) -> None:
     # gcal and gcan already hold the calcium-dependent inactivation
     for row, calcium in enumerate((RESTING_CALCIUM_mM, 1e-3, 0.5)):
         measured = measurements["ghk", suffix, celsius][row]

@@ -115,9 +115,7 @@ def test_time_constants(case: str, celsius_degC: float, sweeps: dict[tuple[str, 
 
 
 @pytest.mark.parametrize("suffix", CHANNELS)
-def test_q10_follows_celsius_only_where_published(
-    suffix: str, sweeps: dict[tuple[str, float], Sweep]
-) -> None:
+def test_q10_follows_celsius_only_where_published(suffix: str, sweeps: dict[tuple[str, float], Sweep]) -> None:
     corrected = {"NaTg", "Nap_Et2", "K_Pst", "K_Tst", "Im", "Ca_LVAst"}
     factor = 2.3**1.2 if suffix in corrected else 1.0
     cold, warm = sweeps[suffix, 22.0], sweeps[suffix, 34.0]
@@ -228,9 +226,7 @@ def test_current_under_voltage_clamp(
     largest = np.abs(expected).max()
     np.testing.assert_allclose(recorded.current_mA_per_cm2, expected, rtol=0.0, atol=1e-6 * largest)
     for gate in channel.gates:
-        assert recorded.states[gate.name][0] == pytest.approx(
-            float(gate.steady_state(np.array(holding_mV))), rel=1e-9
-        )
+        assert recorded.states[gate.name][0] == pytest.approx(float(gate.steady_state(np.array(holding_mV))), rel=1e-9)
 
 
 # ------------------------------------------------------------------------- calcium
@@ -267,9 +263,7 @@ def sk_clamp() -> ClampRecording:
 
 
 def test_sk_current_is_ohmic(library: Path) -> None:
-    np.testing.assert_allclose(
-        run_in_neuron(library, sk_clamp).current_mA_per_cm2, 1e-3 * 0.5 * 45.0, rtol=1e-6
-    )
+    np.testing.assert_allclose(run_in_neuron(library, sk_clamp).current_mA_per_cm2, 1e-3 * 0.5 * 45.0, rtol=1e-6)
 
 
 class ShellRun(NamedTuple):
@@ -455,9 +449,7 @@ def test_units_are_consistent(name: str) -> None:
     modlunit = Path(sys.executable).parent / "modlunit"
     if not modlunit.exists():
         pytest.skip("modlunit is not installed beside python")
-    checked = subprocess.run(
-        [modlunit, f"{name}.mod"], cwd=MOD_FOLDER, capture_output=True, text=True, check=False
-    )
+    checked = subprocess.run([modlunit, f"{name}.mod"], cwd=MOD_FOLDER, capture_output=True, text=True, check=False)
     assert "ERROR" not in checked.stdout + checked.stderr
     assert checked.returncode == 0
 

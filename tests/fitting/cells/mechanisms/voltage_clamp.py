@@ -88,9 +88,7 @@ def compiled_library(mod_folder: Path, only: Iterable[str] = ()) -> Path:
     return _library_in(build)
 
 
-def run_in_neuron(
-    library: Path, script: Callable[..., Result], *args: object, timeout_s: float = 300.0
-) -> Result:
+def run_in_neuron(library: Path, script: Callable[..., Result], *args: object, timeout_s: float = 300.0) -> Result:
     """Run `script(*args)` in a fresh process in which NEURON has loaded `library`.
 
     Args:
@@ -123,9 +121,7 @@ def _nrnivmodl(build: Path) -> None:
     beside_python = Path(sys.executable).parent / "nrnivmodl"
     command = str(beside_python) if beside_python.exists() else "nrnivmodl"
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        [command, "mod"], cwd=build, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([command, "mod"], cwd=build, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"nrnivmodl failed in {build}:\n{done.stdout}\n{done.stderr}")
 
