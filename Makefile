@@ -11,7 +11,7 @@ demo: $(VENV)/installed  ## run the embedded demo campaign (or resume it)
 	@echo "Open $(CURDIR)/demo/report.html"
 
 test: $(VENV)/installed-development  ## the fast tests
-	$(PYTEST) -n 2 --dist loadgroup
+	$(PYTEST) -n 2 --dist loadfile
 
 test-slow: $(VENV)/installed-development  ## real fits: minutes to an hour
 	$(PYTEST) -m slow

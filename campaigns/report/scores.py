@@ -122,7 +122,7 @@ def draw_scores(axes: Axes, rows: Sequence[ScoreRow], limit: float) -> None:
         f"limit {drawing.number(limit)}", (limit, 1.0), xycoords=axes.get_xaxis_transform(), xytext=(0, 3),
         textcoords="offset points", ha="center", fontsize=7.0, color=drawing.WARNING,
     )  # fmt: skip
-    axes.set_xlabel("Score (standard deviations from the recordings' mean)")
+    axes.set_xlabel("Score (standard deviations)")
 
 
 def rate_figure(data: ReportData) -> Figure | None:
