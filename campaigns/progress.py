@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 from rheobase.objectives.scores import summarize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rheobase.campaigns.record import RecordedEvaluation
     from rheobase.features.recording import Recording
 
@@ -27,6 +31,26 @@ def bar(description: str, total: int | None, unit: str, initial: int = 0) -> Any
         mininterval=0.3 if sys.stderr.isatty() else 30.0,
         file=sys.stderr,
     )
+
+
+@contextlib.contextmanager
+def working(description: str) -> Iterator[None]:
+    """Show for how long a piece of work has been going on whose parts cannot be counted."""
+    shown = bar(description, None, "s")
+    ended = threading.Event()
+
+    def tick() -> None:
+        while not ended.wait(1.0):
+            shown.update()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        shown.close()
 
 
 class SearchBar:

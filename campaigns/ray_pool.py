@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rheobase.campaigns.pool import Outcome, Task
+from rheobase.campaigns.progress import working
 from rheobase.campaigns.supervisor import BuildError, SimulatorDefect, SimulatorLost, SupervisedSimulator
 from rheobase.features.errors import CampaignError, RheobaseError
 
@@ -225,7 +226,8 @@ def ray_cluster(address: str, workers: int) -> Any:
         options = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        ray.init(**options)
+        with working("starting Ray" if address == "local" else f"joining Ray at {address}"):
+            ray.init(**options)
     except SystemExit as error:  # Ray's own handler of SIGTERM, in place until we put ours back
         raise KeyboardInterrupt from error
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:

@@ -46,7 +46,7 @@ def write_report(campaign: Campaign, model: CellModel, folder: CampaignFolder) -
 def gather(campaign: Campaign, model: CellModel, folder: CampaignFolder) -> ReportData:
     """Everything that the report shows."""
     targets = read_targets(folder.targets)
-    dimensions = tuple(parameter.dimension for parameter in model.free_parameters)
+    dimensions = model.dimensions
     frame = read_frame(folder.record)  # only reads: a campaign may be at work in the folder
     if frame is None:
         raise CampaignError(f"{folder.path} has no evaluations yet; run the campaign first")

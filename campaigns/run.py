@@ -11,7 +11,7 @@ from rheobase.campaigns.building import build_folder, build_model, build_plan, b
 from rheobase.campaigns.choosing import choose_ensemble
 from rheobase.campaigns.folder import CampaignFolder
 from rheobase.campaigns.pool import Task
-from rheobase.campaigns.progress import RecordingBar, SearchBar, bar
+from rheobase.campaigns.progress import RecordingBar, SearchBar, bar, working
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
 from rheobase.campaigns.record import EvaluationRecord
 from rheobase.campaigns.searching import Budget, run_search
@@ -79,7 +79,9 @@ def run_campaign(campaign: Campaign, path: Path, say: Callable[[str], None], sto
         if ended:
             from rheobase.campaigns.reporting import write_report
 
-            say(f"Report: {write_report(campaign, model, folder)}")
+            with working("report"):
+                page = write_report(campaign, model, folder)
+            say(f"Report: {page}")
             folder.write_state(finished=_goal(campaign))
     return ended
 
@@ -130,7 +132,7 @@ def _search_and_choose(
     stop: Callable[[], bool],
 ) -> bool:
     objectives = tuple(targets.objectives)
-    dimensions = [parameter.dimension for parameter in model.free_parameters]
+    dimensions = model.dimensions
     config = campaign.search
     record = EvaluationRecord(folder.record, [dimension.name for dimension in dimensions], objectives)
     pool = RayPool(CellEvaluator, (model, targets, build_settings(campaign)), workers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import string
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -181,6 +181,7 @@ class CellModel:
         """The parameters that a search moves, in the order of `parameters`."""
         return tuple(parameter for parameter in self.parameters if parameter.is_free)
 
-    def with_segment_length(self, segment_length_um: float) -> CellModel:
-        """The same model cut into finer or coarser segments."""
-        return replace(self, segment_length_um=segment_length_um)
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The box that a search moves in: the free parameters in their order."""
+        return tuple(parameter.dimension for parameter in self.free_parameters)

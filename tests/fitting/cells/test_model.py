@@ -80,11 +80,7 @@ def test_refused(expression: str, message: str) -> None:
         Distribution("some", expression).check()
 
 
-def test_segment_length() -> None:
-    model = small_cell.model()
-    assert model.with_segment_length(100.0).segment_length_um == 100.0
-    assert model.with_segment_length(100.0).parameters == model.parameters
-
-
 def test_free_parameters() -> None:
-    assert {parameter.name for parameter in small_cell.model().free_parameters} == set(small_cell.HIDDEN)
+    model = small_cell.model()
+    assert {parameter.name for parameter in model.free_parameters} == set(small_cell.HIDDEN)
+    assert [dimension.name for dimension in model.dimensions] == [item.name for item in model.free_parameters]
