@@ -63,9 +63,7 @@ def summarize(folder: Path) -> dict[str, object]:
         "best_worst_score": round(best.worst, 2),
         "best_median_score": round(float(np.median(list(best.scores.values()))), 2),
         "smallest_worst_score": round(float(scores.max(axis=1).min()), 2),
-        "best_scores": {
-            name: round(score, 2) for name, score in sorted(best.scores.items(), key=lambda item: -item[1])
-        },
+        "best_scores": {name: round(score, 2) for name, score in worst_first},
     }
 
 
