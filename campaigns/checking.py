@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.building import build_folder, build_model, build_plan, build_settings
-from rheobase.campaigns.progress import RecordingBar
+from rheobase.campaigns.progress import RecordingBar, working
 from rheobase.campaigns.supervisor import SupervisedSimulator
 from rheobase.campaigns.surrogates import hidden_parameters
 from rheobase.features.layout import read_recordings
-from rheobase.fitting.cells.probe import CostProbe
+from rheobase.fitting.cells.probe import Cost, CostProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,13 +36,7 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
     plan = build_plan(campaign)
     asked = [f"{r.protocol} at {', '.join(f'{level:g} %' for level in r.levels_percent)}" for r in plan.protocols]
     say(f"  features: {'; '.join(asked) or 'the standard ones of every protocol with steps'}")
-    begin = time.monotonic()
-    simulator = SupervisedSimulator(CostProbe, (model, build_settings(campaign)))
-    try:
-        built_s = time.monotonic() - begin
-        cost = simulator.call("measure", (), _LIMIT_S)
-    finally:
-        simulator.close()
+    cost, built_s = _probe(campaign, model)
     size = f"{cost.sections} sections, {cost.segments} segments"
     say(f"  model: {model.morphology.name}, {size} (built in {built_s:.1f} s)")
     for parameter in model.free_parameters:
@@ -60,6 +54,19 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
         f"{total_min:.0f} minutes on {workers} workers{limit}"
     )
     say("Everything is in order.")
+
+
+def _probe(campaign: Campaign, model: CellModel) -> tuple[Cost, float]:
+    """Cost of the model, and how long it took to build (s); its mechanisms are compiled the first time."""
+    begin = time.monotonic()
+    with working("model"):
+        simulator = SupervisedSimulator(CostProbe, (model, build_settings(campaign)))
+        try:
+            built_s = time.monotonic() - begin
+            cost: Cost = simulator.call("measure", (), _LIMIT_S)
+        finally:
+            simulator.close()
+    return cost, built_s
 
 
 def _recordings(campaign: Campaign, model: CellModel) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.campaigns.building import build_folder
+from rheobase.campaigns.progress import working
 from rheobase.campaigns.record import read_frame
 from rheobase.campaigns.report.data import ModelTrace, RecordedTrace, ReportData
 from rheobase.campaigns.report.page import render_report
@@ -36,10 +37,11 @@ _PACKAGES = ("rheobase", "neuron", "bluepyopt", "deap", "efel", "optuna", "ray",
 
 def write_report(campaign: Campaign, model: CellModel, folder: CampaignFolder) -> Path:
     """Write report.html, and its main figure as a picture; returns the page's path."""
-    data = gather(campaign, model, folder)
-    write_whole(folder.report, render_report(data))
-    with replacing(folder.figure) as aside:
-        main_figure(data).savefig(aside, dpi=150)
+    with working("report"):
+        data = gather(campaign, model, folder)
+        write_whole(folder.report, render_report(data))
+        with replacing(folder.figure) as aside:
+            main_figure(data).savefig(aside, dpi=150)
     return folder.report
 
 

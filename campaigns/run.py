@@ -11,7 +11,7 @@ from rheobase.campaigns.building import build_folder, build_model, build_plan, b
 from rheobase.campaigns.choosing import choose_ensemble
 from rheobase.campaigns.folder import CampaignFolder
 from rheobase.campaigns.pool import Task
-from rheobase.campaigns.progress import RecordingBar, SearchBar, bar, working
+from rheobase.campaigns.progress import RecordingBar, SearchBar, bar
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
 from rheobase.campaigns.record import EvaluationRecord
 from rheobase.campaigns.searching import Budget, run_search
@@ -79,9 +79,7 @@ def run_campaign(campaign: Campaign, path: Path, say: Callable[[str], None], sto
         if ended:
             from rheobase.campaigns.reporting import write_report
 
-            with working("report"):
-                page = write_report(campaign, model, folder)
-            say(f"Report: {page}")
+            say(f"Report: {write_report(campaign, model, folder)}")
             folder.write_state(finished=_goal(campaign))
     return ended
 
