@@ -12,6 +12,7 @@ import pytest
 
 from rheobase.campaigns import cli
 from rheobase.campaigns.loading import library
+from rheobase.fitting.cells.mechanisms import BUNDLED_FOLDER
 from tests.campaigns.processes import Running
 from tests.campaigns.tiny import write_tiny
 
@@ -57,6 +58,21 @@ def test_check_prints_plan_and_cost_and_writes_nothing(
     assert re.search(r"cost, estimated: .* CPU s for an evaluation; \d+ minutes on 2 workers", said)
     assert said.endswith("Everything is in order.\n")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_users_own_mechanism_is_compiled_and_inserted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    text = (BUNDLED_FOLDER / "Ih.mod").read_text(encoding="utf-8")
+    (own / "MyIh.mod").write_text(text.replace("SUFFIX Ih", "SUFFIX MyIh"), encoding="utf-8")
+    settings = [f"model.mechanisms={own}", "model.parameters.gIhbar_MyIh.basal=0 to 1e-5 S/cm2"]
+    settings.append("recordings.surrogates.hidden.gIhbar_MyIh.basal=5e-6 S/cm2")
+    words = [word for setting in settings for word in ("--set", setting)]
+    said = _said(capsys, monkeypatch, "check", write_tiny(tmp_path), *words)
+    assert "gIhbar_MyIh.basal: 0 to 1e-05 S/cm2" in said
+    assert said.endswith("Everything is in order.\n")
 
 
 def test_status_of_a_finished_campaign(
