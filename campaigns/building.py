@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from rheobase.campaigns.loading import channel_sets, read_yaml
 from rheobase.features.errors import CampaignError, ModelError
-from rheobase.features.extraction import STANDARD_FEATURES_ABOVE, ExtractionPlan, ProtocolRequest
 from rheobase.features.layout import RecordingFolder
-from rheobase.features.measurement import MeasurementSettings
-from rheobase.features.statistics import StatisticsSettings
 from rheobase.fitting.cells.evaluator import EvaluationSettings
 from rheobase.fitting.cells.mechanisms import Mechanism, bundled_mechanisms, read_mechanisms
 from rheobase.fitting.cells.model import CellModel, Distribution
@@ -20,7 +17,8 @@ from rheobase.fitting.cells.parameters import ParameterText, build_parameters, u
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rheobase.campaigns.schema import Campaign, Features, Model, ParameterEntry
+    from rheobase.campaigns.schema import Campaign, MeasurementKeys, Model, ParameterEntry
+    from rheobase.campaigns.schema_features import Features
 
 
 def build_model(campaign: Campaign) -> CellModel:
@@ -77,28 +75,10 @@ def build_settings(campaign: Campaign) -> EvaluationSettings:
     )
 
 
-def build_plan(campaign: Campaign) -> ExtractionPlan:
-    """What to extract from the recordings."""
-    config = campaign.features
-    statistics = config.statistics
-    return ExtractionPlan(
-        protocols=tuple(_request(name, config) for name in config.protocols),
-        rheobase_protocols=config.rheobase_protocols,
-        intrinsic=config.intrinsic,
-        statistics=StatisticsSettings(
-            over=statistics.over,
-            minimum_cells=statistics.minimum_cells,
-            smallest_std_fraction=statistics.smallest_std_fraction,
-            smallest_std=tuple(statistics.smallest_std.items()),
-        ),
-        settings=MeasurementSettings(config.spike_threshold, config.interpolation_step),
-        junction_potential_mV=campaign.recordings.junction_potential,
-    )
-
-
-def build_folder(campaign: Campaign, surrogates: Path) -> RecordingFolder:
+def build_folder(campaign: MeasurementKeys, surrogates: Path) -> RecordingFolder:
     """Where the recordings lie: the campaign's folder, or that of its surrogates."""
     config = campaign.recordings
+    assert config is not None  # a campaign on a table of targets reads none
     return RecordingFolder(
         folder=config.folder or surrogates,
         pattern=config.files if config.folder else "{cell}.nwb",
@@ -106,6 +86,7 @@ def build_folder(campaign: Campaign, surrogates: Path) -> RecordingFolder:
         protocols=config.protocols or _protocols_wanted(campaign.features),
         cells=config.cells,
         strict=not config.skip_unreadable,
+        table=config.table,
     )
 
 
@@ -113,26 +94,8 @@ def _protocols_wanted(config: Features) -> tuple[str, ...] | None:
     """Protocols that the features name; None when they name none, which means all."""
     if not config.protocols:
         return None
-    return tuple(dict.fromkeys([*config.protocols, *config.rheobase_protocols]))
-
-
-def _request(name: str, features: Features) -> ProtocolRequest:
-    config = features.protocols[name]
-    settings = None
-    if config.spike_threshold is not None or config.interpolation_step is not None:
-        settings = MeasurementSettings(
-            features.spike_threshold if config.spike_threshold is None else config.spike_threshold,
-            config.interpolation_step or features.interpolation_step,
-        )
-    return ProtocolRequest(
-        protocol=name,
-        levels_percent=config.levels,
-        features=config.features or (() if config.features_below else STANDARD_FEATURES_ABOVE),
-        features_below=config.features_below,
-        tolerance_percent=config.tolerance,
-        window_ms=config.window,
-        settings=settings,
-    )
+    named = [entry.protocol or name for name, entry in config.protocols.items()]
+    return tuple(dict.fromkeys([*named, *config.rheobase_protocols]))
 
 
 def _mechanisms(config: Model) -> dict[str, Mechanism]:

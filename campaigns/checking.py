@@ -6,8 +6,11 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from rheobase.campaigns.building import build_folder, build_model, build_plan, build_settings
+from rheobase.campaigns.building import build_folder, build_model, build_settings
+from rheobase.campaigns.building_plan import build_plan
+from rheobase.campaigns.extracting import read_table
 from rheobase.campaigns.progress import RecordingBar, working
+from rheobase.campaigns.stages import check_stages
 from rheobase.campaigns.supervisor import SupervisedSimulator
 from rheobase.campaigns.surrogates import hidden_parameters
 from rheobase.features.layout import read_recordings
@@ -31,10 +34,15 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
         RheobaseError: the first thing that is wrong.
     """
     model = build_model(campaign)
+    check_stages(campaign, model)
     say(f"Campaign {campaign.name}")
-    say(f"  recordings: {_recordings(campaign, model)}")
+    if campaign.targets is not None:
+        targets = read_table(campaign)
+        say(f"  targets: {len(targets.objectives)} features of {len(targets.protocols)} protocols in a table")
+    else:
+        say(f"  recordings: {_recordings(campaign, model)}")
     plan = build_plan(campaign)
-    asked = [f"{r.protocol} at {', '.join(f'{level:g} %' for level in r.levels_percent)}" for r in plan.protocols]
+    asked = [f"{request.label} at {', '.join(map(str, request.levels))}" for request in plan.protocols]
     say(f"  features: {'; '.join(asked) or 'the standard ones of every protocol with steps'}")
     cost, built_s = _probe(campaign, model)
     size = f"{cost.sections} sections, {cost.segments} segments"
@@ -43,16 +51,18 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
         low, high = parameter.bounds or (0.0, 0.0)
         scale = ", logarithmic" if parameter.logarithmic else ""
         say(f"    {parameter.name}: {low:g} to {high:g} {parameter.unit}{scale}".replace(" ,", ","))
-    config, workers = campaign.search, campaign.cluster.workers or os.cpu_count() or 1
     simulated_s = _simulated_s(campaign)
     seconds = cost.cpu_seconds_per_simulated_second * simulated_s
-    say(f"  search: {config.algorithm}, population {config.population}, {config.evaluations} evaluations")
-    total_min = seconds * config.evaluations / workers / 60.0
-    limit = "" if config.wall_time is None else f", at most {config.wall_time / 60.0:.0f} minutes as the campaign says"
-    say(
-        f"  cost, estimated: {simulated_s:.1f} s simulated and up to {seconds:.1f} CPU s for an evaluation; "
-        f"{total_min:.0f} minutes on {workers} workers{limit}"
-    )
+    say(f"  cost of an evaluation, estimated: {simulated_s:.1f} s simulated and up to {seconds:.1f} CPU s")
+    workers = campaign.cluster.workers or os.cpu_count() or 1
+    for name, stage in campaign.search.in_stages.items():
+        minutes = seconds * stage.evaluations / workers / 60.0
+        population = "" if stage.population is None else f", population {stage.population}"
+        limit = "" if stage.wall_time is None else f", {stage.wall_time / 60.0:.0f} minutes as the campaign says"
+        say(
+            f"  {name}: {stage.algorithm}{population}, {stage.evaluations} evaluations; "
+            f"at most {minutes:.0f} minutes on {workers} workers{limit}"
+        )
     say("Everything is in order.")
 
 
@@ -71,6 +81,7 @@ def _probe(campaign: Campaign, model: CellModel) -> tuple[Cost, float]:
 
 def _recordings(campaign: Campaign, model: CellModel) -> str:
     config = campaign.recordings
+    assert config is not None
     if config.surrogates is not None:
         virtual = hidden_parameters(campaign, config.surrogates, model)
         return f"surrogates, {len(virtual)} virtual cells"
@@ -97,7 +108,7 @@ def _simulated_s(campaign: Campaign) -> float:
     protocols = campaign.features.protocols
     levels = sum(len(protocol.levels) for protocol in protocols.values()) or 5
     step_ms = 2000.0
-    if campaign.recordings.surrogates is not None:
-        step_ms = max(protocol.duration for protocol in campaign.recordings.surrogates.protocols.values())
+    if campaign.surrogates is not None:
+        step_ms = max(protocol.duration for protocol in campaign.surrogates.protocols.values())
     threshold_ms = 5 * step_ms
     return (2 * config.settle + threshold_ms + levels * (config.before_step + step_ms + config.after_step)) / 1000.0

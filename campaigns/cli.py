@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rheobase.campaigns.converting import convert
+from rheobase.campaigns.extract_command import extract
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,6 +30,10 @@ _workers = click.option("--workers", type=click.IntRange(min=1), help="Number of
 @click.version_option(package_name="rheobase")
 def commands() -> None:
     """Fit neuron models to what was measured. What is ready to run: rheobase library."""
+
+
+commands.add_command(convert)
+commands.add_command(extract)
 
 
 @commands.command()

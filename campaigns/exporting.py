@@ -10,7 +10,7 @@ from rheobase.campaigns.record import read_frame
 from rheobase.campaigns.status import open_folder
 from rheobase.campaigns.writing import writing
 from rheobase.features.errors import CampaignError
-from rheobase.features.targets import read_targets
+from rheobase.features.targets_file import read_targets
 from rheobase.fitting.ensembles.ensemble import read_ensemble
 from rheobase.fitting.ensembles.hoc import write_hoc
 
@@ -56,17 +56,18 @@ def export_ensemble(path: Path, kind: str, to: Path | None, models: int | None) 
 def _write_hoc(campaign: Campaign, folder: CampaignFolder, members: tuple[Member, ...], target: Path) -> None:
     model = build_model(campaign)
     targets = read_targets(folder.targets)
-    strongest = max(targets.protocols, key=lambda protocol: protocol.amplitude_percent * (protocol.duration_ms > 100))
+    strongest = max(targets.protocols, key=lambda protocol: protocol.stimulus.level * (protocol.duration_ms > 100))
     for place, member in enumerate(members):
         name = f"{model.name}_{place:02d}"
-        threshold = member.features.get("threshold_current", strongest.amplitude_nA * 100 / strongest.amplitude_percent)
+        threshold = member.features.get("threshold_current", strongest.amplitude_nA * 100 / strongest.stimulus.level)
+        injected = strongest.stimulus.injected(0.0, member.features.get("holding_current", 0.0), threshold)
         write_hoc(
             model,
             member.parameters,
             name,
             target / name,
-            holding_current_nA=member.features.get("holding_current", 0.0),
-            amplitude_nA=threshold * strongest.amplitude_percent / 100.0,
+            holding_current_nA=injected.holding_nA,
+            amplitude_nA=injected.pieces[0].end_nA,
             duration_ms=strongest.duration_ms,
         )
 

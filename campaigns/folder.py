@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rheobase.fitting.cells.model import CellModel
 
 SCHEMA = "rheobase.folder/1"
+_FILES = ("recordings.folder", "targets.features", "targets.protocols", "model.morphology", "model.mechanisms")
 
 
 class CampaignFolder:
@@ -31,6 +32,7 @@ class CampaignFolder:
         self.state = path / "state.json"
         self.surrogates = path / "recordings"
         self.targets = path / "targets.json"
+        self.cell_targets = path / "cells"
         self.sweeps = path / "sweeps.json"
         self.record = path / "record"
         self.journal = path / "study.journal"
@@ -116,5 +118,5 @@ def _differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
     elif before != now:
         if place == "model_content":
             yield "the morphology, a mechanism or the channel set has changed"
-        elif place not in ("recordings.folder", "model.morphology", "model.mechanisms"):  # files may move
+        elif place not in _FILES:  # files may move
             yield f"{place} was {before!r}, now {now!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rheobase.features.errors import CampaignError
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from rheobase.campaigns.schema import Campaign
+    from rheobase.campaigns.schema import Campaign, MeasurementKeys
+
+    Keys = TypeVar("Keys", bound=MeasurementKeys)
 
 LIBRARY_FOLDER = Path(__file__).parent / "library"
 
@@ -58,22 +60,49 @@ def load_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign:
     Raises:
         CampaignError: the file, a key or a value is wrong; one message with file, line and key.
     """
-    from pydantic import ValidationError
-
     from rheobase.campaigns.schema import Campaign
 
-    content = read_yaml(path)
+    return _validated(Campaign, read_yaml(path), path, overrides)
+
+
+def load_measurement(recordings: Path, like: Path | None = None, overrides: Sequence[str] = ()) -> MeasurementKeys:
+    """What to measure in a folder of recordings.
+
+    Args:
+        recordings: The folder.
+        like: A campaign file whose sections `recordings` and `features` hold; None: everything as by default.
+        overrides: "key=value" with dots between nested keys, as of `--set`.
+
+    Raises:
+        CampaignError: the file, a key or a value is wrong; one message with file, line and key.
+    """
+    from ruamel.yaml.comments import CommentedMap
+
+    from rheobase.campaigns.schema import MeasurementKeys
+
+    content = CommentedMap() if like is None else read_yaml(like)
+    for key in [key for key in content if key not in ("recordings", "features")]:
+        del content[key]
+    content.setdefault("recordings", CommentedMap())
+    content["recordings"].pop("surrogates", None)
+    content["recordings"]["folder"] = str(recordings.absolute())
+    return _validated(MeasurementKeys, content, like or recordings, overrides)
+
+
+def _validated(kind: type[Keys], content: Any, path: Path, overrides: Sequence[str]) -> Keys:
+    from pydantic import ValidationError
+
     for place in _PATH_KEYS:
         _make_absolute(content, place, path.parent.resolve())
     places = _Places(path, content, frozenset(_override(content, override) for override in overrides))
     for place in _PATH_KEYS:
         _make_absolute(content, place, Path.cwd())
     try:
-        campaign = Campaign.model_validate(content)
+        keys = kind.model_validate(content)
     except ValidationError as error:
         raise CampaignError("\n".join(_explain(detail, places) for detail in error.errors())) from error
-    campaign.read_from(places.where)
-    return campaign
+    keys.read_from(places.where)
+    return keys
 
 
 @dataclass(frozen=True)
@@ -103,7 +132,13 @@ class _Places:
         return f"{self.path}, line {line}, {key}" if line else f"{self.path}, {key}"
 
 
-_PATH_KEYS = (("recordings", "folder"), ("model", "morphology"), ("model", "mechanisms"))
+_PATH_KEYS = (
+    ("recordings", "folder"),
+    ("targets", "features"),
+    ("targets", "protocols"),
+    ("model", "morphology"),
+    ("model", "mechanisms"),
+)
 
 
 _DOTTED = ("parameters", "hidden")  # sections whose keys are names of parameters

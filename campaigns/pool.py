@@ -25,19 +25,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: a value, or the reason why there is none ("timeout: ...", "crash: ...").
+    """What came of a task: a value, or the reason why there is none ("timeout: ...", "memory: ...", "crash: ...").
 
     Attributes:
         key: The task's key.
         value: What the method returned.
         failure: Why it returned nothing.
-        seconds: Time from its start to its end on the worker (s).
+        cpu_seconds: CPU time that it took on the worker, as far as that was seen (s).
     """
 
     key: int
     value: Any
     failure: str | None
-    seconds: float
+    cpu_seconds: float
 
 
 class Pool(Protocol):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
-from rheobase.objectives.scores import summarize
+from rheobase.campaigns.recent import RecentValues
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,27 +54,39 @@ def working(description: str) -> Iterator[None]:
 
 
 class SearchBar:
-    """Evaluations done, best and median score, time left."""
+    """Evaluations done, the best score, the median of the last 500, time left."""
 
-    def __init__(self, total: int, done: list[float]) -> None:
-        self._totals = sorted(done)
-        self._bar = bar("search", total, "evaluations", initial=len(done))
-        self._show()
+    def __init__(self, name: str, total: int) -> None:
+        self._best = math.inf
+        self._totals = RecentValues()
+        self._from_record = 0
+        self._bar = bar(name, total, "evaluations")
+
+    def recorded(self, row: RecordedEvaluation) -> None:
+        """An evaluation of an earlier run."""
+        self._note(row)
+        self._from_record += 1
+        self._bar.update()
 
     def evaluated(self, row: RecordedEvaluation) -> None:
         """One more evaluation."""
-        bisect.insort(self._totals, summarize(row.scores).total)
-        self._show()
+        if self._from_record:
+            self._bar.reset()  # how fast the record was read says nothing of how fast evaluations are
+            self._bar.initial = self._bar.n = self._from_record
+            self._from_record = 0
+        self._note(row)
+        self._bar.set_postfix_str(f"best {self._best:.1f}, median {self._totals.quantile(0.5):.1f}", refresh=False)
         self._bar.update()
 
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.close()
 
-    def _show(self) -> None:
-        if self._totals:
-            best, median = self._totals[0], self._totals[len(self._totals) // 2]
-            self._bar.set_postfix_str(f"best {best:.1f}, median {median:.1f}", refresh=False)
+    def _note(self, row: RecordedEvaluation) -> None:
+        total = sum(row.scores.values())
+        self._totals.add(total)
+        if not row.excluded:
+            self._best = min(self._best, total)
 
 
 class RecordingBar:
@@ -87,6 +99,11 @@ class RecordingBar:
         """One more sweep."""
         self._bar.set_postfix_str(recording.cell, refresh=False)
         self._bar.update()
+
+    def cell(self, name: str, sweeps: int) -> None:
+        """All sweeps of one more cell."""
+        self._bar.set_postfix_str(name, refresh=False)
+        self._bar.update(sweeps)
 
     def close(self) -> None:
         """Leave the bar as it is."""

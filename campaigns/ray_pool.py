@@ -7,27 +7,34 @@ import logging
 import os
 import signal
 import socket
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rheobase.campaigns.absence import Absence
 from rheobase.campaigns.pool import Outcome, Task
 from rheobase.campaigns.progress import working
-from rheobase.campaigns.supervisor import BuildError, SimulatorDefect, SimulatorLost, SupervisedSimulator
+from rheobase.campaigns.supervisor import (
+    BuildError,
+    MEMORY_LIMIT_GiB,
+    SimulatorDefect,
+    SimulatorLost,
+    SupervisedSimulator,
+)
 from rheobase.features.errors import CampaignError, RheobaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TRIES = 2  # a task whose worker vanished (a lost node) is given to another one, once
+_LOGGER = logging.getLogger("rheobase")
+_TRIES = 4  # a task whose worker vanished is given to another one: nodes may be lost one after another
 _LARGEST_LOSS = 10  # so many workers in a row that do not even start: something is wrong with the machines
 
 
 class Worker:
     """A Ray actor: one supervised simulator."""
 
-    def __init__(self, factory: Callable[..., object], arguments: tuple[object, ...]) -> None:
-        self._build = (factory, arguments)
+    def __init__(self, factory: Callable[..., object], arguments: tuple[object, ...], memory_limit_GiB: float) -> None:
+        self._build = (factory, arguments, memory_limit_GiB)
         self._simulator: SupervisedSimulator | None = None
 
     def build(self) -> str | None:
@@ -46,10 +53,9 @@ class Worker:
         Raises:
             BuildError: the simulator was lost earlier and cannot be built again.
         """
-        begin = time.monotonic()
         value, failure = None, None
+        assert self._simulator is not None
         try:
-            assert self._simulator is not None
             value = self._simulator.call(task.method, task.arguments, task.limit_s)
         except BuildError:
             raise  # the fault of this worker, not of the task
@@ -57,7 +63,7 @@ class Worker:
             failure = str(error)
         except SimulatorDefect as error:
             failure = f"defect: {error}"
-        return Outcome(task.key, value, failure, time.monotonic() - begin)
+        return Outcome(task.key, value, failure, self._simulator.cpu_seconds)
 
 
 @dataclass
@@ -74,13 +80,24 @@ class RayPool:
         factory: Importable callable that builds what tasks are sent to.
         arguments: Its arguments.
         workers: Number of workers.
+        memory_limit_GiB: A simulator that holds more than this in memory is ended (GiB).
+        say: Called with a line for the user when there has been no worker for a while, as after the loss of all
+            nodes, and when there is one again.
     """
 
-    def __init__(self, factory: Callable[..., object], arguments: tuple[object, ...], workers: int) -> None:
+    def __init__(
+        self,
+        factory: Callable[..., object],
+        arguments: tuple[object, ...],
+        workers: int,
+        memory_limit_GiB: float = MEMORY_LIMIT_GiB,
+        say: Callable[[str], None] = _LOGGER.warning,
+    ) -> None:
         import ray
 
         self._ray = ray
-        self._arguments = (factory, ray.put(arguments))
+        self._arguments = (factory, ray.put(arguments), memory_limit_GiB)
+        self._absence = Absence(say, self._why_nobody_is_there)
         self._running: dict[Any, _Running] = {}
         self._idle: list[Any] = []
         self._building: dict[Any, Any] = {}
@@ -113,15 +130,15 @@ class RayPool:
         references = [*self._running, *self._building]
         if not references:
             return []
-        ready, _ = self._ray.wait(references, num_returns=1, timeout=timeout_s, fetch_local=True)
         outcomes = []
-        for reference in ready:
+        for reference in self._ended(references, timeout_s):
             if reference in self._building:
                 self._welcome(reference)
             else:
                 outcomes.extend(self._collect(reference))
         while self._orphans and self._idle:
             self._give(self._orphans.pop(0), self._idle.pop())
+        self._absence.look(bool(self._idle or self._running))
         return outcomes
 
     def close(self) -> None:
@@ -130,6 +147,21 @@ class RayPool:
         for actor in actors:
             self._dismiss(actor)
         self._idle, self._running, self._building, self._orphans = [], {}, {}, []
+
+    def _ended(self, references: list[Any], timeout_s: float) -> list[Any]:
+        """Those that end first, within the time, and all others that have ended by then: one look for a thousand."""
+        ready, rest = self._ray.wait(references, num_returns=1, timeout=timeout_s, fetch_local=True)
+        if ready and rest:
+            ready += self._ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=True)[0]
+        return list(ready)
+
+    def _why_nobody_is_there(self) -> str:
+        there, free = (
+            resources().get("CPU", 0.0) for resources in (self._ray.cluster_resources, self._ray.available_resources)
+        )
+        if there == 0:
+            return "the cluster has no CPU left; start a node with `ray start --address`"
+        return f"{len(self._building)} are being started, the cluster reports {there:g} CPUs, {free:g} of them free"
 
     def _hire(self) -> None:
         # No restarts by Ray: while one goes on, calls fail for seconds. We hire anew instead.

@@ -3,18 +3,31 @@
 New evaluations go to `tail.jsonl`, one line each, handed to the operating system at once and to the disk every
 second. Every thousand of them become a Parquet file (written aside, then renamed), and a new tail is begun. A line
 torn by a crash is dropped: that candidate is evaluated again.
+
+Appending costs the same however long the record is; opening it reads of the Parquet files only what columns they
+have, and reading it has one of them in memory at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rheobase.campaigns.record_format import (
+    RecordedEvaluation,
+    names_in,
+    part_paths,
+    read_lines,
+    read_part,
+    read_part_header,
+    to_line,
+    to_rows,
+    to_table,
+    with_later_columns,
+    write_part,
+)
 from rheobase.campaigns.writing import replacing, writing
 from rheobase.features.errors import CampaignError
 
@@ -24,64 +37,47 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+__all__ = ["ROWS_PER_FILE", "EvaluationRecord", "RecordedEvaluation", "read_frame", "read_frames"]
+
 ROWS_PER_FILE = 1000
 _SYNC_EVERY_S = 1.0
-
-
-@dataclass(frozen=True)
-class RecordedEvaluation:
-    """One row of the record.
-
-    Attributes:
-        search: Name of the search that asked for it.
-        number: The candidate's number in that search.
-        asked: Place of the question in the search's sequence of questions and answers, from 0.
-        told: Place of the answer; replaying both restores the search.
-        parameters: Value of each free parameter.
-        features: Measured features by objective; those that could not be measured are absent.
-        scores: Every objective's score (standard deviations).
-        failure: Why the evaluation ended early, None when it did not.
-        cpu_seconds: CPU time it took.
-        ended: When it ended (seconds since 1970).
-    """
-
-    search: str
-    number: int
-    asked: int
-    told: int
-    parameters: dict[str, float]
-    features: dict[str, float]
-    scores: dict[str, float]
-    failure: str | None
-    cpu_seconds: float
-    ended: float
+_TAIL = "tail.jsonl"
 
 
 class EvaluationRecord:
     """Append-only record in a folder.
 
+    A row need not have all parameters and objectives: a stage may free some and score some.
+
     Args:
         folder: Where it lies; made when absent.
-        parameters: Names of the free parameters.
-        objectives: Names of the objectives.
+        parameters: Names of the free parameters, of all stages together.
+        objectives: Names of the objectives, likewise.
 
     Raises:
-        CampaignError: a damaged file, or the disk is full.
+        CampaignError: a damaged file, a record of other parameters or objectives, or the disk is full.
     """
 
     def __init__(self, folder: Path, parameters: Sequence[str], objectives: Sequence[str]) -> None:
         self._folder = folder
-        self._parameters = tuple(parameters)
-        self._objectives = tuple(objectives)
-        self._tail_path = folder / "tail.jsonl"
+        self._parameters = dict.fromkeys(parameters)
+        self._objectives = dict.fromkeys(objectives)
+        self._tail_path = folder / _TAIL
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for leftover in folder.glob("writing-*"):
                 leftover.unlink()
-            self._in_files = sum(self._check_part(path) for path in _parts(folder))
-            self._tail = self._read_tail()
+            parts = part_paths(folder)
+            self._in_files = sum(self._check_part(path) for path in parts)
+            self._next_part = 1 + int(parts[-1].stem.removeprefix("part-")) if parts else 0
+            self._tail = self._read_tail(parts)
             self._stream = self._tail_path.open("ab", buffering=0)
         self._synced = time.monotonic()
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of the objectives, of all stages together."""
+        return tuple(self._objectives)
 
     def __len__(self) -> int:
         return self._in_files + len(self._tail)
@@ -91,9 +87,10 @@ class EvaluationRecord:
 
         Raises:
             CampaignError: the disk is full; what was recorded before is safe.
-            ValueError: a number that is not finite.
+            ValueError: a number that is not finite, or a parameter or objective that the record does not know.
         """
-        line = _line(row)
+        self._refuse_unknown(row)
+        line = to_line(row)
         with writing(self._tail_path):
             self._write(line)
             if time.monotonic() - self._synced > _SYNC_EVERY_S:
@@ -111,16 +108,13 @@ class EvaluationRecord:
         """
         if not self._tail:
             return
-        import pyarrow.parquet
-
-        last = max((int(path.stem.removeprefix("part-")) for path in _parts(self._folder)), default=-1)
-        path = self._folder / f"part-{last + 1:06d}.parquet"
-        with replacing(path) as aside:
-            pyarrow.parquet.write_table(self._table(self._tail), aside)
+        with replacing(self._folder / f"part-{self._next_part:06d}.parquet") as aside:
+            write_part(self._table(self._tail), aside)
         with writing(self._tail_path):
             _sync_folder(self._folder)
             # A crash between these two leaves rows in both places; opening the record drops such copies.
             self._stream.truncate(0)
+        self._next_part += 1
         self._in_files += len(self._tail)
         self._tail = []
 
@@ -130,20 +124,36 @@ class EvaluationRecord:
             self.compact()
         self._stream.close()
 
-    def rows(self) -> Iterator[RecordedEvaluation]:
-        """All evaluations in the order in which they were recorded, one file in memory at a time."""
-        for path in _parts(self._folder):
-            for values in _read_part(path).to_pylist():
-                yield self._row(values)
-        yield from self._tail
+    def rows(self, search: str | None = None) -> Iterator[RecordedEvaluation]:
+        """Evaluations in the order in which they were recorded, one file in memory at a time.
+
+        Args:
+            search: Only those of this search.
+        """
+        for path in part_paths(self._folder):
+            yield from to_rows(_of_search(read_part(path), search))
+        yield from (row for row in self._tail if search in (None, row.search))
 
     def frame(self) -> pd.DataFrame:
         """The record as a table: search, number, ..., `parameter.*`, `feature.*`, `score.*`."""
         import pyarrow as pa
 
-        tables = [_read_part(path) for path in _parts(self._folder)]
-        frame: pd.DataFrame = pa.concat_tables([*tables, self._table(self._tail)]).to_pandas()
+        tables = [self._table([]), *_tables(self._folder)]
+        frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas()
         return frame
+
+    def _table(self, rows: Sequence[RecordedEvaluation]) -> Any:
+        return to_table(rows, list(self._parameters), list(self._objectives))
+
+    def _refuse_unknown(self, row: RecordedEvaluation) -> None:
+        for names, known in (
+            (row.parameters.keys(), self._parameters),
+            (row.scores.keys(), self._objectives),
+            (row.features.keys(), self._objectives),
+        ):
+            if not names <= known.keys():
+                unknown = ", ".join(sorted(names - known.keys())[:5])
+                raise ValueError(f"expected only parameters and objectives that the record knows, got {unknown} too")
 
     def _write(self, line: bytes) -> None:
         """Write a whole line, or nothing of it."""
@@ -159,153 +169,91 @@ class EvaluationRecord:
 
     def _check_part(self, path: Path) -> int:
         """Number of rows of a Parquet file, its columns compared with ours."""
-        import pyarrow.parquet
-
-        with _reading(path):
-            metadata = pyarrow.parquet.read_metadata(path)
-        there = {name for name in metadata.schema.names if "." in name}
-        self._compare(
-            path,
-            {name.removeprefix("parameter.") for name in there if name.startswith("parameter.")},
-            {name.removeprefix("score.") for name in there if name.startswith("score.")},
-        )
-        return int(metadata.num_rows)
+        columns, rows = read_part_header(path)
+        self._compare(path, names_in(columns, "parameter"), names_in(columns, "score"))
+        return rows
 
     def _compare(self, where: object, parameters: Iterable[str], objectives: Iterable[str]) -> None:
-        for kind, there, ours in (
-            ("parameters", set(parameters), set(self._parameters)),
-            ("features", set(objectives), set(self._objectives)),
+        for kind, unknown in (
+            ("parameters", set(parameters).difference(self._parameters)),
+            ("features", set(objectives).difference(self._objectives)),
         ):
-            if there != ours:
+            if unknown:
                 raise CampaignError(
-                    f"{where}: recorded with other {kind} than the campaign has now "
-                    f"({', '.join(sorted(there ^ ours)[:5])}); begin in another folder with --out"
+                    f"{where}: recorded with {kind} that the campaign does not have now "
+                    f"({', '.join(sorted(unknown)[:5])}); begin in another folder with --out"
                 )
 
-    def _read_tail(self) -> list[RecordedEvaluation]:
+    def _read_tail(self, parts: Sequence[Path]) -> list[RecordedEvaluation]:
         """Rows of the tail; a torn last line and copies of what is in Parquet are removed from it."""
         if not self._tail_path.exists():
             return []
         content = self._tail_path.read_bytes()
-        whole, _, torn = content.rpartition(b"\n")
-        known = self._known_in_last_part()
+        known = _keys(read_part(parts[-1], ["search", "number"])) if parts else set()
         rows = []
-        copies = False
-        for place, line in enumerate(whole.splitlines(), start=1):
-            try:
-                row = RecordedEvaluation(**json.loads(line))
-            except (ValueError, TypeError) as error:
-                raise CampaignError(
-                    f"{self._tail_path}, line {place} is damaged ({error}); "
-                    "remove that line and those below it: their candidates are evaluated again"
-                ) from error
+        for place, row in enumerate(read_lines(content, self._tail_path), start=1):
             self._compare(f"{self._tail_path}, line {place}", row.parameters, row.scores)
-            if (row.search, row.number) in known:
-                copies = True
-            else:
+            if (row.search, row.number) not in known:
                 rows.append(row)
-        if copies or torn:
+        whole = b"".join(map(to_line, rows))
+        if whole != content:
             with replacing(self._tail_path) as aside:
-                aside.write_bytes(b"".join(map(_line, rows)))
+                aside.write_bytes(whole)
         return rows
-
-    def _known_in_last_part(self) -> set[tuple[str, int]]:
-        parts = _parts(self._folder)
-        if not parts:
-            return set()
-        columns = _read_part(parts[-1], ["search", "number"])
-        return set(zip(columns["search"].to_pylist(), columns["number"].to_pylist(), strict=True))
-
-    def _table(self, rows: Sequence[RecordedEvaluation]) -> Any:
-        import pyarrow as pa
-
-        types = {
-            "search": pa.string(), "number": pa.int64(), "asked": pa.int64(), "told": pa.int64(),
-            "failure": pa.string(), "cpu_seconds": pa.float64(), "ended": pa.float64(),
-        }  # fmt: skip
-        columns = {name: pa.array([getattr(row, name) for row in rows], kind) for name, kind in types.items()}
-        for prefix, names, attribute in (
-            ("parameter", self._parameters, "parameters"),
-            ("feature", self._objectives, "features"),
-            ("score", self._objectives, "scores"),
-        ):
-            for name in names:
-                values = [getattr(row, attribute).get(name) for row in rows]
-                columns[f"{prefix}.{name}"] = pa.array(values, pa.float64())
-        return pa.table(columns)
-
-    def _row(self, values: dict[str, Any]) -> RecordedEvaluation:
-        def part(prefix: str, names: Sequence[str]) -> dict[str, float]:
-            found = {name: values[f"{prefix}.{name}"] for name in names}
-            return {name: value for name, value in found.items() if value is not None}
-
-        plain = {key: value for key, value in values.items() if "." not in key}
-        return RecordedEvaluation(
-            **plain,
-            parameters=part("parameter", self._parameters),
-            features=part("feature", self._objectives),
-            scores=part("score", self._objectives),
-        )
 
 
 def read_frame(folder: Path) -> pd.DataFrame | None:
     """The record as a table, also while a campaign writes to it; None when there is none.
 
+    Files that were written with other parameters or objectives are read too: the table has the columns of all.
+
     Raises:
         CampaignError: a damaged file.
     """
-    import pandas as pd
+    import pyarrow as pa
 
-    # The tail first: what moves from it into a Parquet file meanwhile is then seen twice, not missed.
-    tail = folder / "tail.jsonl"
-    content = tail.read_bytes() if tail.exists() else b""
-    rows = []
-    for place, line in enumerate(content.rpartition(b"\n")[0].splitlines(), start=1):
-        try:
-            rows.append(_flat(json.loads(line)))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise CampaignError(f"{tail}, line {place} is damaged ({error})") from error
-    frames = [_read_part(path).to_pandas() for path in _parts(folder)]
-    if rows:
-        frames.append(pd.DataFrame(rows))
-    if not frames:
+    tables = list(_tables(folder))
+    if not tables:
         return None
-    frame: pd.DataFrame = pd.concat(frames, ignore_index=True).drop_duplicates(["search", "number"], ignore_index=True)
+    frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas()
     return frame
 
 
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """A line of the tail as a row of the table; a feature that was not measured is there, as None."""
-    flat = {key: value for key, value in row.items() if not isinstance(value, dict)}
-    flat |= {f"parameter.{name}": value for name, value in row["parameters"].items()}
-    flat |= {f"feature.{name}": row["features"].get(name) for name in row["scores"]}
-    return flat | {f"score.{name}": value for name, value in row["scores"].items()}
+def read_frames(folder: Path) -> Iterator[pd.DataFrame]:
+    """The same, a thousand rows at a time; each table has the columns that were recorded then.
+
+    Raises:
+        CampaignError: a damaged file.
+    """
+    for table in _tables(folder):
+        yield table.to_pandas()
 
 
-def _line(row: RecordedEvaluation) -> bytes:
-    return json.dumps(dataclasses.asdict(row), allow_nan=False, separators=(",", ":")).encode() + b"\n"
+def _tables(folder: Path) -> Iterator[Any]:
+    """What is recorded, without copies, also while another process writes."""
+    # The tail first: what moves from it into a Parquet file meanwhile is then seen twice, not missed.
+    path = folder / _TAIL
+    tail = {(row.search, row.number): row for row in read_lines(path.read_bytes() if path.exists() else b"", path)}
+    for part in part_paths(folder):
+        table = with_later_columns(read_part(part))
+        for key in tail.keys() & _keys(table):
+            del tail[key]
+        yield table
+    if tail:
+        rows = list(tail.values())
+        parameters = dict.fromkeys(name for row in rows for name in row.parameters)
+        objectives = dict.fromkeys(name for row in rows for name in (*row.scores, *row.features))
+        yield to_table(rows, list(parameters), list(objectives))
 
 
-def _parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.parquet"))
+def _of_search(table: Any, search: str | None) -> Any:
+    import pyarrow.compute
+
+    return table if search is None else table.filter(pyarrow.compute.equal(table["search"], search))
 
 
-def _read_part(path: Path, columns: list[str] | None = None) -> Any:
-    import pyarrow.parquet
-
-    with _reading(path):
-        return pyarrow.parquet.read_table(path, columns=columns)
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    import pyarrow as pa
-
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise CampaignError(f"{path} is damaged and cannot be read ({reason}); restore it from a backup") from error
+def _keys(table: Any) -> set[tuple[str, int]]:
+    return set(zip(table["search"].to_pylist(), table["number"].to_pylist(), strict=True))
 
 
 def _sync_folder(folder: Path) -> None:

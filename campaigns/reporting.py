@@ -21,7 +21,7 @@ from rheobase.campaigns.traces_file import read_traces
 from rheobase.campaigns.writing import replacing, write_whole
 from rheobase.features.errors import CampaignError, RheobaseError
 from rheobase.features.layout import read_recordings
-from rheobase.features.targets import read_targets
+from rheobase.features.targets_file import read_targets
 from rheobase.fitting.ensembles.ensemble import read_ensemble
 
 if TYPE_CHECKING:
@@ -64,14 +64,16 @@ def gather(campaign: Campaign, model: CellModel, folder: CampaignFolder) -> Repo
         recorded=_recorded(campaign, folder),
         simulated=_simulated(campaign, folder),
         hidden={d.name: [cell[d.name] for cell in hidden.values()] for d in dimensions} if hidden else {},
-        surrogates=campaign.recordings.surrogates is not None,
-        wall_seconds=float(folder.read_state().get("search_seconds", 0.0)),
+        surrogates=campaign.surrogates is not None,
+        wall_seconds=sum(stage["seconds"] for stage in folder.read_state().get("stages", {}).values()),
         environment=_environment(),
     )
 
 
 def _recorded(campaign: Campaign, folder: CampaignFolder) -> dict[str, list[RecordedTrace]]:
     """One sweep of each cell under each target protocol; none when the recordings have gone."""
+    if campaign.recordings is None:
+        return {}
     wanted: dict[tuple[str, str, str], list[tuple[str, dict[str, object]]]] = defaultdict(list)
     for name, sweeps in read_sweeps(folder.sweeps).items():
         seen = set()

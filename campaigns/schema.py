@@ -2,76 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from rheobase.campaigns.schema_features import Features
+from rheobase.campaigns.schema_search import BUDGET_KEYS, Search
+from rheobase.campaigns.schema_types import (
+    Celsius,
+    Kilohertz,
+    Micrometres,
+    Milliseconds,
+    Millivolts,
+    Nanoamperes,
+    Percent,
+    Seconds,
+    Section,
+    Text,
+)
 from rheobase.features.errors import RheobaseError
-from rheobase.features.measurement import check_feature_name
-from rheobase.features.units import parse_quantity, parse_range
-
-CANONICAL = {"canonical": True}  # validation context of values that were parsed before: plain numbers
 
 
-def _reader(read: Callable[[Any], Any]) -> BeforeValidator:
-    """Parse text with `read`, its complaint becoming pydantic's."""
-
-    def parse(value: object, info: ValidationInfo) -> Any:
-        if info.context == CANONICAL:
-            return value
-        try:
-            return read(value)
-        except RheobaseError as error:
-            raise ValueError(str(error)) from error
-
-    return BeforeValidator(parse)
-
-
-def _quantity(unit: str, divisor: float = 1.0) -> BeforeValidator:
-    return _reader(lambda value: parse_quantity(value, unit) / divisor)
-
-
-def _temperature(value: object) -> float:
-    text = str(value).strip()
-    for unit in ("degC", "°C"):
-        with suppress(ValueError):
-            if text.endswith(unit) and math.isfinite(number := float(text.removesuffix(unit))):
-                return number
-    raise ValueError(f"expected a temperature such as '34 degC', got {value!r}")
-
-
-def _feature(value: object) -> str:
-    check_feature_name(str(value))
-    return str(value)
-
-
-def _text(value: object) -> object:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Milliseconds = Annotated[float, _quantity("ms")]
-Seconds = Annotated[float, _quantity("ms", 1000.0)]
-Millivolts = Annotated[float, _quantity("mV")]
-Nanoamperes = Annotated[float, _quantity("nA")]
-Micrometres = Annotated[float, _quantity("um")]
-Percent = Annotated[float, _quantity("%")]
-Kilohertz = Annotated[float, _quantity("Hz", 1000.0)]
-Celsius = Annotated[float, _reader(_temperature)]
-Window = Annotated[tuple[float, float], _reader(lambda value: parse_range(value, "ms"))]
-Feature = Annotated[str, _reader(_feature)]
-Text = Annotated[str, BeforeValidator(_text)]
-Intrinsic = Literal["resting_potential", "input_resistance", "holding_current", "threshold_current"]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class SurrogateProtocol(_Section):
+class SurrogateProtocol(Section):
     """A step protocol that virtual cells are recorded under."""
 
     levels: tuple[Percent, ...]
@@ -79,7 +34,7 @@ class SurrogateProtocol(_Section):
     sampling: Kilohertz = Field(20.0, gt=0)
 
 
-class Surrogates(_Section):
+class Surrogates(Section):
     """Virtual recordings of a hidden, varied parameter set: to try a campaign where the answer is known."""
 
     cells: int = Field(5, ge=1, le=1000)
@@ -90,11 +45,12 @@ class Surrogates(_Section):
     protocols: dict[str, SurrogateProtocol]
 
 
-class Recordings(_Section):
+class Recordings(Section):
     """Where recordings come from."""
 
     folder: Path | None = None
     files: str | None = None
+    table: str | None = None
     junction_potential: Millivolts = 0.0
     protocols: tuple[str, ...] | None = None
     cells: tuple[str, ...] | None = None
@@ -105,47 +61,30 @@ class Recordings(_Section):
     def _one_source(self) -> Recordings:
         if (self.folder is None) == (self.surrogates is None):
             raise ValueError("give either 'folder', where the recordings lie, or 'surrogates'")
+        if self.files is not None and self.table is not None:
+            raise ValueError("give either 'files', a pattern of file names, or 'table', a list of files in the folder")
+        if self.table is not None and self.folder is None:
+            raise ValueError("'table' lists the files of a 'folder', surrogates need none")
         return self
 
 
-class ProtocolFeatures(_Section):
-    """Features wanted of one protocol."""
+class TargetTable(Section):
+    """Targets that were measured by others, instead of recordings.
 
-    levels: tuple[Percent, ...] = Field(min_length=1)
-    features: tuple[Feature, ...] = ()
-    features_below: tuple[Feature, ...] | None = None
-    tolerance: Percent = Field(10.0, gt=0)
-    window: Window | None = None
-    spike_threshold: Millivolts | None = None
-    interpolation_step: Milliseconds | None = Field(None, gt=0)
+    Attributes:
+        features: A table as rheobase, BluePyEfe, BluePyEModel or the tools before them write it.
+        protocols: Its protocols, where they have a file of their own.
+        holding_voltage: Voltage at which cells were held, where the table does not say it.
+        leave_out: Protocols, or objectives, that the model cannot have, each with the reason.
+    """
 
-
-class Statistics(_Section):
-    """How sweeps and cells become means and standard deviations."""
-
-    over: Literal["cells", "sweeps"] = "cells"
-    minimum_cells: int = Field(1, ge=1)
-    smallest_std_fraction: float = Field(0.05, ge=0)
-    smallest_std: dict[str, float] = {"mV": 0.5, "Hz": 0.5}
+    features: Path
+    protocols: Path | None = None
+    holding_voltage: Millivolts | None = None
+    leave_out: dict[str, str] = Field(default_factory=dict)
 
 
-class Features(_Section):
-    """What is measured, in recordings and models alike."""
-
-    spike_threshold: Millivolts = -20.0
-    interpolation_step: Milliseconds = Field(0.1, gt=0)
-    rheobase_protocols: tuple[str, ...] = ()
-    intrinsic: tuple[Intrinsic, ...] = (
-        "resting_potential",
-        "input_resistance",
-        "holding_current",
-        "threshold_current",
-    )
-    statistics: Statistics = Statistics()
-    protocols: dict[str, ProtocolFeatures] = {}
-
-
-class ParameterEntry(_Section):
+class ParameterEntry(Section):
     """A parameter with a scale or a distribution."""
 
     value: Text
@@ -160,7 +99,7 @@ def _parameter_entry(value: object) -> object:
 Parameters = dict[str, Annotated[ParameterEntry | None, BeforeValidator(_parameter_entry)]]
 
 
-class Model(_Section):
+class Model(Section):
     """The cell model."""
 
     morphology: Path
@@ -170,8 +109,8 @@ class Model(_Section):
     temperature: Celsius = 34.0
     initial_voltage: Millivolts = -80.0
     segment_length: Micrometres = Field(40.0, gt=0)
-    distributions: dict[str, str] = {}
-    parameters: Parameters = {}
+    distributions: dict[str, str] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> Model:
@@ -180,7 +119,7 @@ class Model(_Section):
         return self
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """How a candidate is simulated."""
 
     settle: Milliseconds = Field(1000.0, gt=0)
@@ -193,46 +132,36 @@ class Evaluation(_Section):
     time_limit: Seconds = Field(120.0, gt=0)
 
 
-class Search(_Section):
-    """The evolutionary search."""
-
-    algorithm: Literal["ibea", "nsga2"] = "ibea"
-    population: int = Field(50, ge=4)
-    selection: Literal["protocols", "features"] = "protocols"
-    deterministic: bool = False
-    evaluations: int = Field(2000, ge=1)
-    wall_time: Seconds | None = Field(None, gt=0)
-
-
-class Ensemble(_Section):
+class Ensemble(Section):
     """The models chosen in the end."""
 
     size: int = Field(20, ge=1)
     largest_score: float = Field(5.0, gt=0)
 
 
-class Cluster(_Section):
+class Cluster(Section):
     """Where the workers run."""
 
     workers: int | None = Field(None, ge=1)
     address: str = "local"
 
 
-class Campaign(_Section):
-    """A whole campaign."""
+class MeasurementKeys(Section):
+    """What `rheobase extract` needs to know, and every campaign: where recordings are, and what to measure."""
 
-    rheobase: Literal[1]
-    name: str = Field(pattern=r"^[A-Za-z][\w-]*$")
-    description: str = ""
-    seed: int = Field(1, ge=0)
-    recordings: Recordings
+    recordings: Recordings | None = None
     features: Features = Features()
-    model: Model
-    evaluation: Evaluation = Evaluation()
-    search: Search = Search()
-    ensemble: Ensemble = Ensemble()
-    cluster: Cluster = Cluster()
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
+
+    @property
+    def surrogates(self) -> Surrogates | None:
+        """The virtual cells to be recorded, None when the recordings are real or there are none."""
+        return None if self.recordings is None else self.recordings.surrogates
+
+    @property
+    def junction_potential(self) -> float:
+        """Liquid-junction potential to be subtracted from recordings (mV)."""
+        return 0.0 if self.recordings is None else self.recordings.junction_potential
 
     def read_from(self, place: Callable[[tuple[str, ...]], str]) -> None:
         """Keep who knows where in a file the keys are."""
@@ -250,12 +179,35 @@ class Campaign(_Section):
         except RheobaseError as error:
             raise type(error)(f"{self.where(*key)}: {error}") from error
 
+
+class Campaign(MeasurementKeys):
+    """A whole campaign."""
+
+    rheobase: Literal[1]
+    name: str = Field(pattern=r"^[A-Za-z][\w-]*$")
+    description: str = ""
+    seed: int = Field(1, ge=0)
+    targets: TargetTable | None = None
+    model: Model
+    evaluation: Evaluation = Evaluation()
+    search: Search = Search()
+    ensemble: Ensemble = Ensemble()
+    cluster: Cluster = Cluster()
+
+    @model_validator(mode="after")
+    def _something_to_reach(self) -> Campaign:
+        if (self.recordings is None) == (self.targets is None):
+            raise ValueError("give either 'recordings', to be measured, or 'targets', a table of what was measured")
+        return self
+
     def essence(self) -> dict[str, Any]:
         """What the record depends on: a campaign in a folder may be resumed only with the same."""
         content = self.model_dump(mode="json")
         for key in ("description", "ensemble", "cluster"):
             del content[key]
-        for key in ("evaluations", "wall_time"):
-            del content["search"][key]
+        for search in (content["search"], *content["search"]["stages"].values()):
+            for key in BUDGET_KEYS:
+                del search[key]
+        del content["search"]["rescored"]
         del content["evaluation"]["time_limit"]
         return content

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from rheobase.campaigns.ending import Ending
+from rheobase.campaigns.limits import TimeLimit
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.record import RecordedEvaluation
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.evaluation import Candidate, Evaluation
+from rheobase.fitting.search.interface import SearchError
 from rheobase.objectives.scores import FAILURE_SCORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from rheobase.campaigns.ending import Budget
     from rheobase.campaigns.pool import Outcome, Pool
     from rheobase.campaigns.record import EvaluationRecord
     from rheobase.fitting.search.interface import Search
@@ -24,22 +29,34 @@ _LOOK_EVERY_S = 0.5  # how long a stop request may go unseen
 
 
 @dataclass(frozen=True)
-class Budget:
-    """When a search ends.
+class SearchRun:
+    """What a search is part of.
 
     Attributes:
-        evaluations: After this many evaluations, those of earlier runs included.
-        wall_s: After this time (s) in this run; None: never.
-        evaluation_limit_s: One evaluation is given up after this time (s).
+        name: Its name in the record.
+        budget: When it ends.
+        objectives: Names of the objectives.
+        evaluation_limit_s: One evaluation is given up after this CPU time (s).
+        deterministic: Whether its result must not depend on time: it may end only between generations, and no
+            evaluation is given up because others were faster.
+        fixed: Parameters that it does not move, recorded with the others.
+        fidelity: How finely models are simulated, as the record names it.
     """
 
-    evaluations: int
-    wall_s: float | None
+    name: str
+    budget: Budget
+    objectives: tuple[str, ...]
     evaluation_limit_s: float
+    deterministic: bool = False
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    fidelity: str = ""
 
 
 class Watcher(Protocol):
     """Whoever wants to see evaluations as they end."""
+
+    def recorded(self, row: RecordedEvaluation) -> None:
+        """An evaluation of an earlier run was found in the record."""
 
     def evaluated(self, row: RecordedEvaluation) -> None:
         """One more evaluation was recorded."""
@@ -52,57 +69,96 @@ class _Progress:
     place: int = 0
     told: int = 0
     asked_at: dict[int, int] = field(default_factory=dict)
-    waiting: list[Candidate] = field(default_factory=list)
+    waiting: deque[Candidate] = field(default_factory=deque)
     at_work: dict[int, Candidate] = field(default_factory=dict)
+
+    @property
+    def between_generations(self) -> bool:
+        """Whether nothing is awaited."""
+        return not self.at_work and not self.waiting
 
 
 def run_search(
-    name: str,
+    run: SearchRun,
     search: Search,
     pool: Pool,
     record: EvaluationRecord,
-    objectives: Sequence[str],
-    budget: Budget,
     watchers: Sequence[Watcher],
     stop: Callable[[], bool],
-) -> bool:
-    """Run a search to the end of its budget.
+) -> str | None:
+    """Run a search to its end.
 
     Args:
-        name: Its name in the record.
+        run: What it is part of.
         search: A fresh search; the record's evaluations are told to it first.
         pool: Workers that know the method `evaluate`.
         record: Where evaluations are kept.
-        objectives: Names of the objectives.
-        budget: When to end.
-        watchers: Told of every new evaluation.
+        watchers: Told of every evaluation, those of earlier runs first.
         stop: Asked often; True ends the run as soon as it is seen, unfinished evaluations are repeated on resuming.
 
     Returns:
-        Whether the budget was spent; False when stopped.
+        Why it ended; None when it was stopped.
 
     Raises:
         CampaignError: the record does not belong to this search.
     """
-    progress = replay(search, (row for row in record.rows() if row.search == name))
-    begin = time.monotonic()
+    limit = TimeLimit(run.evaluation_limit_s, learns=not run.deterministic)
+    ending = Ending(run.budget)
+    progress = replay(search, _shown(record.rows(run.name), watchers, limit, ending))
+    loop = _Loop(run, search, pool, limit, ending, progress)
     while not stop():
-        asking = budget.wall_s is None or time.monotonic() - begin <= budget.wall_s
-        while asking and pool.free:
-            candidate = _next(search, progress, budget)
-            asking = candidate is not None
-            if candidate is not None:
-                progress.at_work[candidate.number] = candidate
-                arguments = (candidate.parameters,)
-                pool.submit(Task(candidate.number, "evaluate", arguments, budget.evaluation_limit_s))
-        if not asking and not progress.at_work:  # no free worker alone is no end: new ones may be on their way
-            return True
+        loop.give()
+        if loop.is_over:
+            return loop.reason
         for outcome in pool.wait(_LOOK_EVERY_S):
-            row = _answer(name, search, progress, outcome, objectives)
+            row = loop.take(outcome)
+            loop.give()  # before anything is written: the worker waits, the disk may
             record.append(row)
             for watcher in watchers:
                 watcher.evaluated(row)
-    return False
+    return None
+
+
+@dataclass
+class _Loop:
+    """Gives candidates to workers and takes their results, as long as the search goes on."""
+
+    run: SearchRun
+    search: Search
+    pool: Pool
+    limit: TimeLimit
+    ending: Ending
+    progress: _Progress
+    reason: str | None = None  # why nothing more is asked
+
+    @property
+    def is_over(self) -> bool:
+        # No free worker alone is no end: new ones may be on their way.
+        return self.reason is not None and not self.progress.at_work
+
+    def give(self) -> None:
+        """Give every free worker a candidate."""
+        if self.reason is None and (not self.run.deterministic or self.progress.between_generations):
+            self.reason = self.ending.reason()
+        while self.reason is None and self.pool.free:
+            if self.progress.told + len(self.progress.at_work) >= self.run.budget.evaluations:
+                self.reason = "its number of evaluations is reached"
+                return
+            candidate = _next(self.search, self.progress)
+            if candidate is None:
+                if self.progress.between_generations:
+                    self.reason = "it has no more candidates"
+                return
+            self.progress.at_work[candidate.number] = candidate
+            arguments = (candidate.parameters, False, self.search.bound(candidate.number))
+            self.pool.submit(Task(candidate.number, "evaluate", arguments, self.limit.limit_s))
+
+    def take(self, outcome: Outcome) -> RecordedEvaluation:
+        """Tell the search what came of a candidate; its row for the record."""
+        row = _answer(self.run, self.search, self.progress, outcome)
+        self.limit.learn(row)
+        self.ending.learn(row)
+        return row
 
 
 def replay(search: Search, rows: Iterable[RecordedEvaluation]) -> _Progress:
@@ -110,44 +166,65 @@ def replay(search: Search, rows: Iterable[RecordedEvaluation]) -> _Progress:
 
     Every question and every answer took one place in a common sequence; a place without an answer was a question.
 
+    Args:
+        search: A fresh search.
+        rows: Its evaluations in the order in which they were told; one of them is looked at at a time.
+
     Raises:
         CampaignError: the search asks something else than what was recorded.
     """
-    told = {row.told: row for row in rows}
-    asked = {row.asked: row for row in told.values()}
     progress = _Progress()
-    waiting: dict[int, Candidate] = {}
-    for place in range(max(told, default=-1) + 1):
-        row = told.get(place)
-        if row is not None:
-            search.tell(row.number, row.scores, row.failure is not None)
-            waiting.pop(row.number)
-            progress.told += 1
-            continue
-        candidate = search.ask()
-        expected = asked.get(place)
-        if candidate is None or (expected and (expected.number, expected.parameters) != _identity(candidate)):
-            raise CampaignError(
-                "the record was made by another version of the search and cannot be continued; "
-                "begin in another folder with --out (what was recorded stays readable)"
-            )
-        waiting[candidate.number] = candidate
-        progress.asked_at[candidate.number] = place
-    progress.place = max(told, default=-1) + 1
-    progress.waiting = list(waiting.values())
+    unanswered: dict[int, Candidate] = {}
+    for row in rows:
+        while progress.place < row.told:
+            candidate = search.ask()
+            if candidate is None:
+                raise _another_search()
+            unanswered[candidate.number] = candidate
+            progress.asked_at[candidate.number] = progress.place
+            progress.place += 1
+        candidate = unanswered.pop(row.number, None)
+        asked = progress.asked_at.pop(row.number, None)
+        place = (asked, progress.place)
+        if (
+            candidate is None
+            or place != (row.asked, row.told)
+            or not (candidate.parameters.items() <= row.parameters.items())
+        ):
+            raise _another_search()
+        try:
+            search.tell(row.number, row.scores, row.failure is not None, row.excluded)
+        except SearchError as error:  # other objectives
+            raise _another_search() from error
+        progress.place += 1
+        progress.told += 1
+    progress.waiting = deque(unanswered.values())
     return progress
 
 
-def _identity(candidate: Candidate) -> tuple[int, dict[str, float]]:
-    return candidate.number, candidate.parameters
+def _another_search() -> CampaignError:
+    return CampaignError(
+        "the record was made by another version of the search and cannot be continued; "
+        "begin in another folder with --out (what was recorded stays readable)"
+    )
 
 
-def _next(search: Search, progress: _Progress, budget: Budget) -> Candidate | None:
+def _shown(
+    rows: Iterable[RecordedEvaluation], watchers: Sequence[Watcher], limit: TimeLimit, ending: Ending
+) -> Iterator[RecordedEvaluation]:
+    """The same rows, seen by everyone who wants to know of earlier runs."""
+    for row in rows:
+        limit.learn(row)
+        ending.learn(row)
+        for watcher in watchers:
+            watcher.recorded(row)
+        yield row
+
+
+def _next(search: Search, progress: _Progress) -> Candidate | None:
     """The next candidate to evaluate: first those that an earlier run left unfinished."""
-    if progress.told + len(progress.at_work) >= budget.evaluations:
-        return None
     if progress.waiting:
-        return progress.waiting.pop(0)
+        return progress.waiting.popleft()
     candidate = search.ask()
     if candidate is not None:
         progress.asked_at[candidate.number] = progress.place
@@ -155,29 +232,32 @@ def _next(search: Search, progress: _Progress, budget: Budget) -> Candidate | No
     return candidate
 
 
-def _answer(
-    name: str, search: Search, progress: _Progress, outcome: Outcome, objectives: Sequence[str]
-) -> RecordedEvaluation:
+def _answer(run: SearchRun, search: Search, progress: _Progress, outcome: Outcome) -> RecordedEvaluation:
     candidate = progress.at_work.pop(outcome.key)
     evaluation = outcome.value
     if not isinstance(evaluation, Evaluation):
-        evaluation = Evaluation({}, dict.fromkeys(objectives, FAILURE_SCORE), outcome.failure, outcome.seconds)
+        evaluation = _failed(run.objectives, str(outcome.failure), outcome.cpu_seconds)
     elif not all(map(math.isfinite, evaluation.scores.values())):
-        failure = "defect: a score is not a finite number"
-        evaluation = Evaluation({}, dict.fromkeys(objectives, FAILURE_SCORE), failure, evaluation.cpu_seconds)
-    search.tell(candidate.number, evaluation.scores, evaluation.failure is not None)
+        evaluation = _failed(run.objectives, "defect: a score is not a finite number", evaluation.cpu_seconds)
+    search.tell(candidate.number, evaluation.scores, evaluation.failure is not None, evaluation.excluded)
     row = RecordedEvaluation(
-        search=name,
+        search=run.name,
         number=candidate.number,
         asked=progress.asked_at.pop(candidate.number),
         told=progress.place,
-        parameters=candidate.parameters,
+        parameters={**run.fixed, **candidate.parameters},
         features={name: value for name, value in evaluation.features.items() if math.isfinite(value)},
         scores=evaluation.scores,
         failure=evaluation.failure,
         cpu_seconds=evaluation.cpu_seconds,
         ended=time.time(),
+        excluded=evaluation.excluded,
+        fidelity=run.fidelity,
     )
     progress.place += 1
     progress.told += 1
     return row
+
+
+def _failed(objectives: Sequence[str], failure: str, cpu_seconds: float) -> Evaluation:
+    return Evaluation({}, dict.fromkeys(objectives, FAILURE_SCORE), failure, cpu_seconds=cpu_seconds)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.folder import CampaignFolder
-from rheobase.campaigns.schema import CANONICAL, Campaign
+from rheobase.campaigns.schema import Campaign
+from rheobase.campaigns.schema_types import CANONICAL
 from rheobase.features.errors import CampaignError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
 
 
 def open_folder(path: Path) -> tuple[Campaign, CampaignFolder]:
@@ -36,7 +42,7 @@ def describe_status(path: Path) -> str:
     lines = [f"{campaign.name} ({path})"]
     if not folder.targets.exists():
         return "\n".join([*lines, "  targets: not yet"])
-    from rheobase.features.targets import read_targets
+    from rheobase.features.targets_file import read_targets
 
     targets = read_targets(folder.targets)
     lines.append(f"  targets: {len(targets.objectives)} features, {len(targets.cells)} cells")
@@ -47,22 +53,62 @@ def describe_status(path: Path) -> str:
 
 
 def _search_lines(campaign: Campaign, folder: CampaignFolder, objectives: tuple[str, ...]) -> list[str]:
-    import numpy as np
+    from rheobase.campaigns.record import read_frames
+    from rheobase.campaigns.stages import full_fidelity
 
-    from rheobase.campaigns.record import read_frame
+    tally = _Tally(objectives, (str(full_fidelity(campaign)), ""))
+    for frame in read_frames(folder.record):
+        tally.add(frame)
+    planned = {name: stage.evaluations for name, stage in campaign.search.in_stages.items()}
+    done = {name: tally.searches.get(name, 0) for name in planned}
+    lines = [f"  search: {sum(done.values())} of {sum(planned.values())} evaluations"]
+    if not tally.searches:
+        return lines
+    lines[0] += f", {tally.cpu_seconds / 60:.1f} CPU minutes"
+    if len(planned) > 1:
+        lines += [f"    {name}: {done[name]} of {planned[name]}" for name in planned]
+    said = ", ".join(f"{count} {kind}" for kind, count in (+tally.ended_early).most_common()) or "none"
+    return [*lines, tally.describe_best(campaign.ensemble.largest_score), f"  ended early: {said}"]
 
-    frame = read_frame(folder.record)
-    if frame is None or len(frame) == 0:
-        return [f"  search: 0 of {campaign.search.evaluations} evaluations"]
-    scores = frame[[f"score.{name}" for name in objectives]].to_numpy(dtype=float)
-    totals, worst = scores.sum(axis=1), scores.max(axis=1)
-    best = int(np.argmin(totals))
-    failures = frame["failure"].dropna().str.partition(":")[0].value_counts()
-    said = ", ".join(f"{count} {kind}" for kind, count in failures.items()) or "none"
-    return [
-        f"  search: {len(frame)} of {campaign.search.evaluations} evaluations, "
-        f"{frame['cpu_seconds'].sum() / 60:.1f} CPU minutes",
-        f"  best: sum {totals[best]:.1f}, worst score {worst[best]:.2f}; median sum {np.median(totals):.1f}; "
-        f"{int((worst <= campaign.ensemble.largest_score).sum())} accepted",
-        f"  ended early: {said}",
-    ]
+
+class _Tally:
+    """What a record holds, taken in piece by piece: one sum and one worst score are kept of each evaluation.
+
+    Args:
+        objectives: All objectives.
+        fidelities: Those of evaluations whose scores are results, as the record names them.
+    """
+
+    def __init__(self, objectives: tuple[str, ...], fidelities: tuple[str, ...]) -> None:
+        self._objectives, self._fidelities = objectives, fidelities
+        self._totals: list[NDArray[np.float64]] = []
+        self._worst: list[NDArray[np.float64]] = []
+        self.searches: Counter[str] = Counter()
+        self.ended_early: Counter[str] = Counter()
+        self.cpu_seconds = 0.0
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Take in a piece of the record."""
+        from rheobase.campaigns.elites import complete
+
+        self.searches.update(frame["search"])
+        self.ended_early.update(frame["failure"].dropna().str.partition(":")[0])
+        self.ended_early.update({"excluded": int(frame["excluded"].sum())})
+        self.cpu_seconds += float(frame["cpu_seconds"].sum())
+        results = complete(frame, self._objectives, self._fidelities)
+        scores = results.reindex(columns=[f"score.{name}" for name in self._objectives]).to_numpy(dtype=float)
+        self._totals.append(scores.sum(axis=1))
+        self._worst.append(scores.max(axis=1))
+
+    def describe_best(self, largest_score: float) -> str:
+        """A line about the best model."""
+        import numpy as np
+
+        totals, worst = np.concatenate(self._totals), np.concatenate(self._worst)
+        if len(totals) == 0:
+            return "  best: none yet that was evaluated to the end"
+        best = int(np.argmin(totals))
+        return (
+            f"  best: sum {totals[best]:.1f}, worst score {worst[best]:.2f}; median sum {np.median(totals):.1f}; "
+            f"{int((worst <= largest_score).sum())} accepted"
+        )

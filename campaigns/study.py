@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -12,32 +13,33 @@ from rheobase.campaigns.writing import writing
 from rheobase.objectives.scores import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rheobase.campaigns.record import RecordedEvaluation
     from rheobase.fitting.search.space import Dimension
 
-# A dashboard reads every trial at each of its looks: beyond this many only the best are added.
+# A dashboard reads every trial at each of its looks, and Optuna keeps them all in memory: beyond the first thousands
+# only some of the best are added, so many for each doubling of the record, and whatever beats all before it by 1 %.
 ALL_OF_THE_FIRST = 2000
-THEN_THE_BEST = 100
+THEN_PER_DOUBLING = 100
+ELITES = 100
+_CLEARLY_BETTER = 0.99
 
 
 class StudyMirror:
-    """Adds every evaluation to an Optuna journal as a finished trial.
+    """Adds evaluations to an Optuna journal as finished trials.
 
-    The value is the sum of scores; worst and median score, failure and features are user attributes.
+    The value is the sum of scores; worst and median score, failure and features are user attributes. Evaluations that
+    failed become failed trials, those that were excluded early become pruned ones; both are without a value.
 
     Args:
         journal: The journal file; one that cannot be read is set aside and made again from the record.
         name: Name of the study.
         dimensions: The free parameters.
-        recorded: Evaluations that the record holds already.
     """
 
-    def __init__(
-        self, journal: Path, name: str, dimensions: Sequence[Dimension], recorded: Iterable[RecordedEvaluation]
-    ) -> None:
+    def __init__(self, journal: Path, name: str, dimensions: Sequence[Dimension]) -> None:
         import optuna
 
         optuna.logging.set_verbosity(logging.ERROR)
@@ -47,12 +49,13 @@ class StudyMirror:
             d.name: optuna.distributions.FloatDistribution(d.low, d.high, log=d.logarithmic) for d in dimensions
         }
         self._journal = journal
-        self._added = 0
-        self._best: list[float] = []
+        self._choice = _Choice()
         with writing(journal):
             self._study, self._known = self._open_whole(journal.resolve(), name)
-        for row in recorded:
-            self.evaluated(row)
+
+    def recorded(self, row: RecordedEvaluation) -> None:
+        """Add an evaluation of an earlier run, should it be missing; like any other."""
+        self.evaluated(row)
 
     def evaluated(self, row: RecordedEvaluation) -> None:
         """Add an evaluation, unless it is there or not worth it.
@@ -60,7 +63,7 @@ class StudyMirror:
         Raises:
             CampaignError: the disk is full.
         """
-        if self._worth_adding(row) and (row.search, row.number) not in self._known:
+        if self._choice.takes(row) and (row.search, row.number) not in self._known:
             with writing(self._journal):
                 self._add(row)
 
@@ -81,42 +84,73 @@ class StudyMirror:
             return self._open(journal, name), set()
 
     def _open(self, journal: Path, name: str) -> Any:
-        from optuna.storages.journal import JournalFileBackend
+        from rheobase.campaigns.journal import QuickJournal
 
-        storage = self._optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+        storage = self._optuna.storages.JournalStorage(QuickJournal(journal))
         study = self._optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
         study.set_metric_names(["sum of scores"])
         return study
 
-    def _worth_adding(self, row: RecordedEvaluation) -> bool:
-        total = summarize(row.scores).total
-        self._added += 1
-        if len(self._best) < THEN_THE_BEST:
-            heapq.heappush(self._best, -total)
-            return True
-        is_elite = total < -self._best[0]
-        if is_elite:
-            heapq.heapreplace(self._best, -total)
-        return is_elite or self._added <= ALL_OF_THE_FIRST
-
     def _add(self, row: RecordedEvaluation) -> None:
         summary = summarize(row.scores)
+        state = _state(row)
         attributes: dict[str, Any] = {
             "evaluation": f"{row.search} {row.number}",
+            "sum of scores": summary.total,
             "worst score": summary.worst,
             "median score": summary.median,
             "CPU seconds": row.cpu_seconds,
             **({"failure": row.failure} if row.failure else {}),
+            **({"fidelity": row.fidelity} if row.fidelity else {}),
             **{f"feature {name}": value for name, value in row.features.items()},
         }
         self._study.add_trial(
             self._optuna.trial.create_trial(
+                state=self._optuna.trial.TrialState[state],
                 params=row.parameters,
-                distributions=self._distributions,
-                value=summary.total,
+                distributions={name: self._distributions[name] for name in row.parameters},
+                value=summary.total if state == "COMPLETE" else None,
                 user_attrs=attributes,
             )
         )
+
+
+class _Choice:
+    """Which evaluations are worth adding: the same for the same sequence of them."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._taken = 0
+        self._best = math.inf
+        self._elites: list[float] = []  # a heap of negated sums
+
+    def takes(self, row: RecordedEvaluation) -> bool:
+        self._seen += 1
+        is_wanted = _state(row) == "COMPLETE" and self._is_wanted(sum(row.scores.values()))
+        is_taken = is_wanted or self._seen <= ALL_OF_THE_FIRST
+        self._taken += is_taken
+        return is_taken
+
+    def _is_wanted(self, total: float) -> bool:
+        """Whether it is clearly the best so far, or one of the best and there is room."""
+        is_best = total < _CLEARLY_BETTER * self._best
+        if len(self._elites) < ELITES:
+            heapq.heappush(self._elites, -total)
+            is_elite = True
+        else:
+            is_elite = -heapq.heappushpop(self._elites, -total) > total
+        room = ALL_OF_THE_FIRST + THEN_PER_DOUBLING * (1.0 + math.log2(max(1.0, self._seen / ALL_OF_THE_FIRST)))
+        if is_best or (is_elite and self._taken < room):
+            self._best = min(self._best, total)
+            return True
+        return False
+
+
+def _state(row: RecordedEvaluation) -> str:
+    """Name of the state that the evaluation has as a trial."""
+    if row.excluded:
+        return "PRUNED"
+    return "COMPLETE" if row.failure is None else "FAIL"
 
 
 def _is_torn(journal: Path) -> bool:

@@ -45,11 +45,14 @@ def make_surrogates(
     Raises:
         CampaignError: the hidden parameters are not the model's free ones.
     """
-    config = campaign.recordings.surrogates
+    config = campaign.surrogates
     assert config is not None
     cells = hidden_parameters(campaign, config, model)
     aside = folder.path / "recordings.writing"
-    pool = open_pool(SurrogateRecorder, (model, _plan(config, campaign.recordings.junction_potential)))
+    pool = open_pool(
+        SurrogateRecorder,
+        (model, _plan(config, campaign.junction_potential)),
+    )
     progress = bar("virtual cells", len(cells), "cells")
     try:
         with writing(aside):

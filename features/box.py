@@ -4,21 +4,28 @@ The box is the one of least absolute error, with each sample's say limited to th
 artefacts in a current channel, however tall, weigh no more than the samples they replace. For given levels it
 is a maximum-sum segment, found exactly in one pass (Bentley 1984, Programming pearls, Communications of the
 ACM 27:865); the levels are the medians inside and outside. Edges and levels are fitted in turn until they
-stay, first to means of blocks, then to the samples.
+stay, first to means of blocks, then around the edges to the samples.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+
+from rheobase.features.stimulus_statistics import block_means, median, spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_Number = TypeVar("_Number", bound=np.generic)
+
 _BLOCKS = 512
+_MARGIN_BLOCKS = 3
+_FEW = 32
 _ROUNDS = 10
+_GUESSES = 2
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,11 @@ class Box:
     stop: int
     level: float
     base: float
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """Level and base."""
+        return self.level, self.base
 
     @property
     def height(self) -> float:
@@ -45,55 +57,65 @@ def fit_box(signal: NDArray[np.float64]) -> Box | None:
         return None
     # The shorter one of two boxes that are each other's outside.
     coarse = min(guesses, key=lambda box: (_error(means, box), box.stop - box.start))
-    return _settle(signal, Box(coarse.start * width, coarse.stop * width, coarse.level, coarse.base))
+    if width == 1:
+        return coarse
+    margin = _MARGIN_BLOCKS * width
+    box = refine(signal, Box(coarse.start * width, min(coarse.stop * width, len(signal)), *coarse.levels), margin)
+    if box.start > 0 and box.stop < len(signal):
+        return box
+    start, stop = (box.stop, len(signal)) if box.start == 0 else (0, box.start)
+    inverse = refine(signal, Box(start, stop, box.base, box.level), margin)
+    return inverse if inverse.start > 0 and inverse.stop < len(signal) else box
+
+
+def refine(signal: NDArray[np.float64], box: Box, margin: int) -> Box:
+    """Box fitted to the samples within `margin` of its edges, and to those between them as well when these are few."""
+    first, last = max(0, box.start - margin), min(len(signal), box.stop + margin)
+    if last - first <= _FEW * margin:
+        inner = _settle(signal[first:last], Box(box.start - first, box.stop - first, box.level, box.base))
+        return box_at(signal, first + inner.start, first + inner.stop)
+    for _ in range(_ROUNDS):
+        start = edge_within(signal, (box.start - margin, box.start + margin), box.base, box.level)
+        stop = edge_within(signal, (box.stop - margin, box.stop + margin), box.level, box.base)
+        moved = (start, stop) != (box.start, box.stop)
+        box = box_at(signal, start, stop)
+        if not moved:
+            break
+    return box
 
 
 def box_at(signal: NDArray[np.float64], start: int, stop: int) -> Box:
     """Box with given edges; its levels are the medians of the samples inside and outside."""
-    inside, outside = signal[start:stop], np.concatenate((signal[:start], signal[stop:]))
+    inside, outside = signal[start:stop], outside_of(signal, start, stop)
     if len(inside) == 0 or len(outside) == 0:
         level = median(signal)
         return Box(start, stop, level, level)
     return Box(start, stop, median(inside), median(outside))
 
 
-def median(values: NDArray[np.float64]) -> float:
-    """Median, as numpy's and ten times as fast for a hundred thousand values."""
-    middle = len(values) // 2
-    if len(values) % 2:
-        return float(np.partition(values, middle)[middle])
-    upper_half = np.partition(values, middle)
-    return 0.5 * (float(upper_half[:middle].max()) + float(upper_half[middle]))
+def outside_of(values: NDArray[_Number], start: int, stop: int) -> NDArray[_Number]:
+    """All values but those of [start, stop)."""
+    return np.concatenate((values[:start], values[stop:]))
 
 
-def block_means(signal: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Means of blocks of `width` samples; the last block may be shorter."""
-    starts = np.arange(0, len(signal), width)
-    return np.asarray(np.add.reduceat(signal, starts) / np.diff(starts, append=len(signal)))
-
-
-def block_medians(signal: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Medians of whole blocks of `width` samples; of all samples when they do not fill one."""
-    whole = len(signal) // width * width
-    if whole == 0:
-        return np.array([median(signal)])
-    blocks = np.sort(signal[:whole].reshape(-1, width), axis=1)
-    return np.asarray(0.5 * (blocks[:, (width - 1) // 2] + blocks[:, width // 2]))
-
-
-def spread(values: NDArray[np.float64]) -> float:
-    """Standard deviation of noise from the steps between neighbours: a few changes of level do not matter."""
-    return 1.0483 * median(np.abs(np.diff(values))) if len(values) > 1 else 0.0
+def edge_within(signal: NDArray[np.float64], window: tuple[int, int], before: float, after: float) -> int:
+    """First sample in a window (clipped to the signal) from which on `after` explains the signal better."""
+    first, last = max(0, window[0]), min(len(signal), window[1])
+    score = _score(signal[first:last], Box(0, 0, after, before))
+    sums = np.concatenate(([0.0], np.cumsum(score)))
+    return first + len(sums) - 1 - int(np.argmin(sums[::-1]))
 
 
 def _first_guesses(means: NDArray[np.float64]) -> list[Box]:
     """Boxes of what is far from the start or from the median: for the noise, or for the largest deflection."""
     segments = set()
     for base in (median(means[: max(1, len(means) // 200)]), median(means)):
-        for deviation in (means - base, base - means):
-            for threshold in (spread(means), 0.5 * float(deviation.max())):
-                segments.add(_largest_segment(deviation - threshold))
-    return [_settle(means, box_at(means, start, stop)) for start, stop in sorted(segments) if stop > start]
+        for above in (means - base, base - means):
+            for threshold in (spread(means), 0.5 * float(above.max())):
+                segments.add(_largest_segment(above - threshold))
+    boxes = [box_at(means, start, stop) for start, stop in sorted(segments) if stop > start]
+    boxes = sorted((box for box in boxes if box.height != 0.0), key=lambda box: _error(means, box))
+    return [_settle(means, box) for box in boxes[:_GUESSES]]
 
 
 def _settle(signal: NDArray[np.float64], box: Box) -> Box:

@@ -15,6 +15,10 @@ class RecordingError(RheobaseError):
     """A recording that cannot be read, or that lacks what a recording needs."""
 
 
+class NothingFoundError(RecordingError):
+    """A folder in which there is no recording of what was asked for."""
+
+
 class FeatureError(RheobaseError):
     """An unknown feature, or targets that cannot be measured from the recordings given."""
 

@@ -1,4 +1,4 @@
-"""From recordings to feature targets: measure every sweep, scale by rheobase, average over cells."""
+"""From recordings to feature targets: measure every cell, scale by rheobase, average over cells."""
 
 from __future__ import annotations
 
@@ -8,94 +8,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rheobase.features.cell_measurement import CellMeasurement, measure_cell
+from rheobase.features.cell_targets import targets_of_cell
 from rheobase.features.errors import FeatureError
-from rheobase.features.measurement import MeasurementSettings, unit
-from rheobase.features.normalisation import CellProperties, cell_properties
-from rheobase.features.statistics import StatisticsSettings, make_target
-from rheobase.features.stimulus import Unrecognised
-from rheobase.features.sweeps import SweepMeasurement, measure_sweep
-from rheobase.features.targets import (
-    INTRINSIC_UNITS,
-    CellSummary,
-    FeatureTarget,
-    FeatureTargets,
-    ProtocolTargets,
-)
+from rheobase.features.group_targets import intrinsic_targets, protocol_targets
+from rheobase.features.grouping import group_sweeps
+from rheobase.features.naming import natural_key
+from rheobase.features.rheobase import defining_steps
+from rheobase.features.sweeps import COARSEST_SPIKE_SAMPLING_MS
+from rheobase.features.targets import CellSummary, FeatureTargets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from rheobase.features.grouping import Group
     from rheobase.features.recording import Recording
-
-# What a campaign gets that names no features of its own.
-STANDARD_LEVELS_PERCENT = (-100.0, -40.0, 150.0, 200.0, 300.0)
-STANDARD_FEATURES_BELOW = ("ohmic_input_resistance_vb_ssse", "sag_ratio1")
-STANDARD_FEATURES_ABOVE = (
-    "mean_frequency", "time_to_first_spike", "inv_first_ISI", "ISI_CV", "adaptation_index2",
-    "AP_amplitude", "AHP_depth", "AP_duration_half_width",
-)  # fmt: skip
-STANDARD_FEATURES_PULSE = ("AP_amplitude", "AP1_amp", "AP_duration_half_width", "AHP_depth")
-_PULSE_MS = 100.0
-
-
-@dataclass(frozen=True)
-class ProtocolRequest:
-    """Features wanted of one recorded protocol.
-
-    Attributes:
-        protocol: As the recordings name it, upper or lower case alike.
-        levels_percent: Steps in % of the cell's rheobase.
-        features: What to measure; for steps below zero `features_below` where that is given.
-        tolerance_percent: A sweep belongs to a level when it is this close to it (% of rheobase).
-        window_ms: Onset and end of the step (ms) when they are stated rather than detected.
-        settings: How to measure; None: as everywhere.
-    """
-
-    protocol: str
-    levels_percent: tuple[float, ...]
-    features: tuple[str, ...]
-    features_below: tuple[str, ...] | None = None
-    tolerance_percent: float = 10.0
-    window_ms: tuple[float, float] | None = None
-    settings: MeasurementSettings | None = None
-
-    def features_at(self, level_percent: float) -> tuple[str, ...]:
-        """Features wanted at a level."""
-        return self.features_below if level_percent < 0 and self.features_below is not None else self.features
-
-
-@dataclass(frozen=True)
-class ExtractionPlan:
-    """What to extract.
-
-    Attributes:
-        protocols: Requests by protocol; empty: the standard features of every protocol that holds steps.
-        rheobase_protocols: Protocols that define the rheobase; empty: every step of 100 ms or more.
-        intrinsic: Which of INTRINSIC_UNITS become targets.
-        statistics: How values are combined.
-        settings: How features are measured.
-        junction_potential_mV: What was subtracted from the recordings, kept with the targets (mV).
-    """
-
-    protocols: tuple[ProtocolRequest, ...] = ()
-    rheobase_protocols: tuple[str, ...] = ()
-    intrinsic: tuple[str, ...] = tuple(INTRINSIC_UNITS)
-    statistics: StatisticsSettings = StatisticsSettings()
-    settings: MeasurementSettings = MeasurementSettings()
-    junction_potential_mV: float = 0.0
+    from rheobase.features.requests import ExtractionPlan
+    from rheobase.features.sweeps import SweepMeasurement
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """Targets, and the sweeps they came from.
+    """Targets, and what they came from.
 
     Attributes:
-        targets: The targets.
+        targets: Targets of all cells together.
         sweeps: Name of the target protocol -> its sweeps.
+        cells: Targets of each cell alone, by its name.
+        measurements: All cells, also those that have no part in the targets, with all their sweeps.
     """
 
     targets: FeatureTargets
     sweeps: dict[str, tuple[SweepMeasurement, ...]] = field(default_factory=dict)
+    cells: dict[str, FeatureTargets] = field(default_factory=dict)
+    measurements: tuple[CellMeasurement, ...] = ()
 
 
 def extract(
@@ -104,193 +50,129 @@ def extract(
     """Measure recordings and make targets of them.
 
     Args:
-        recordings: Sweeps, streamed; their samples are not kept.
+        recordings: Sweeps in any order; all are in memory at once. `extract_folder` reads one cell after another.
         plan: What to extract.
         progress: Called with every sweep read.
 
     Raises:
         FeatureError: nothing could be measured; the message says what was there.
     """
-    by_cell, unrecognised = _measure_all(recordings, plan, progress)
-    notes = [f"{place}: {reason}" for place, reason in unrecognised.items()]
-    properties = {}
-    for cell, sweeps in by_cell.items():
-        found = cell_properties(sweeps, plan.rheobase_protocols)
-        if found.rheobase_nA is None:
-            notes.append(f"cell {cell} left out: no step made it spike, so its rheobase is unknown")
-            continue
-        if not found.bracketed:
-            notes.append(f"cell {cell}: its smallest step spikes already; the rheobase may be lower")
-        properties[cell] = found
-    if not properties:
-        raise FeatureError(_nothing_found(by_cell, notes))
-    chosen = {cell: by_cell[cell] for cell in properties}
-    protocols, sources = _protocol_targets(chosen, properties, plan, notes)
-    targets = FeatureTargets(
-        holding_voltage_mV=float(np.mean([found.holding_voltage_mV for found in properties.values()])),
-        threshold_duration_ms=_threshold_duration(chosen, plan),
-        intrinsic=_intrinsic_targets(properties, plan, notes),
-        protocols=protocols,
-        junction_potential_mV=plan.junction_potential_mV,
-        cells=tuple(_summary(cell, found) for cell, found in properties.items()),
-        notes=tuple(notes),
-        settings=plan.settings,
-    )
-    return Extraction(targets, sources)
-
-
-def standard_request(protocol: str, duration_ms: float) -> ProtocolRequest:
-    """Request for a protocol of which nothing is said."""
-    if duration_ms < _PULSE_MS:
-        return ProtocolRequest(protocol, (250.0,), STANDARD_FEATURES_PULSE, tolerance_percent=50.0)
-    return ProtocolRequest(protocol, STANDARD_LEVELS_PERCENT, STANDARD_FEATURES_ABOVE, STANDARD_FEATURES_BELOW)
-
-
-def _measure_all(
-    recordings: Iterable[Recording], plan: ExtractionPlan, progress: Callable[[Recording], None] | None
-) -> tuple[dict[str, list[SweepMeasurement]], dict[str, str]]:
-    requests = {request.protocol.lower(): request for request in plan.protocols}
-    every_feature = _standard_features() if not requests else ()
-    by_cell: dict[str, list[SweepMeasurement]] = {}
-    unrecognised: dict[str, str] = {}
+    by_cell: dict[str, list[Recording]] = defaultdict(list)
     for recording in recordings:
         if progress is not None:
             progress(recording)
-        sweeps = by_cell.setdefault(recording.cell, [])
-        request = requests.get(recording.protocol.lower())
-        names = every_feature if request is None else (*request.features, *(request.features_below or ()))
-        settings = plan.settings if request is None or request.settings is None else request.settings
-        window_ms = None if request is None else request.window_ms
-        measured = measure_sweep(recording, sorted(set(names)), settings, window_ms)
-        if isinstance(measured, Unrecognised):
-            unrecognised[f"{recording.cell} {recording.protocol} {recording.sweep}"] = measured.reason
+        by_cell[recording.cell].append(recording)
+    return combine((measure_cell(found, plan) for found in by_cell.values()), plan)
+
+
+def combine(measurements: Iterable[CellMeasurement], plan: ExtractionPlan) -> Extraction:
+    """Targets from measured cells, whatever order they come in.
+
+    Args:
+        measurements: What `measure_cell` gave for each cell, with the same plan.
+        plan: What to extract.
+
+    Raises:
+        FeatureError: nothing could be measured; the message says what was there.
+    """
+    everything = sorted(measurements, key=lambda cell: natural_key(cell.cell))
+    notes = [str(sweep) for cell in everything for sweep in cell.left_out]
+    cells = _usable(everything, plan, notes)
+    groups = group_sweeps(cells, plan)
+    for group in groups:
+        notes += [*group.notes, *_too_coarse(group)]
+    protocols, outliers = protocol_targets(groups, plan, notes)
+    properties = {cell.cell: cell.properties for cell in cells if cell.properties is not None}
+    kept = {protocol.name for protocol in protocols}
+    targets = FeatureTargets(
+        holding_voltage_mV=float(np.mean([found.holding_voltage_mV for found in properties.values()])),
+        threshold_duration_ms=_threshold_duration(cells, plan),
+        intrinsic=intrinsic_targets(properties, plan, notes),
+        protocols=protocols,
+        junction_potential_mV=plan.junction_potential_mV,
+        cells=tuple(_summary(cell) for cell in cells),
+        notes=tuple(notes),
+        settings=plan.settings,
+        outliers=outliers,
+    )
+    return Extraction(
+        targets,
+        sweeps={group.name: tuple(sweep for sweep, _ in group.sweeps) for group in groups if group.name in kept},
+        cells={
+            cell: targets_of_cell(cell, found, [group for group in groups if group.name in kept], targets, plan)
+            for cell, found in properties.items()
+        },
+        measurements=tuple(everything),
+    )
+
+
+def _usable(everything: Sequence[CellMeasurement], plan: ExtractionPlan, notes: list[str]) -> list[CellMeasurement]:
+    """Cells that can have a part in the targets."""
+    in_percent = [level.unit == "percent" for request in plan.protocols for level in request.levels] or [True]
+    usable = []
+    for cell in everything:
+        if cell.properties is None:
+            continue
+        rheobase = cell.properties.rheobase
+        if rheobase is not None:
+            usable.append(cell)
+            if not rheobase.bracketed:
+                notes.append(f"cell {cell.cell}: its smallest step spikes already; the rheobase may be lower")
+        elif all(in_percent):
+            notes.append(f"cell {cell.cell} left out: {_why_unknown(cell, plan)}, so its rheobase is unknown")
         else:
-            sweeps.append(measured)
-    return {cell: sweeps for cell, sweeps in by_cell.items() if sweeps}, unrecognised
+            usable.append(cell)
+            if any(in_percent):
+                notes.append(f"cell {cell.cell}: {_why_unknown(cell, plan)}; it has no part in levels in %")
+    if not usable:
+        with_steps = [cell for cell in everything if cell.sweeps]
+        said = "; ".join(notes[:5]) or "there was no sweep at all"
+        raise FeatureError(
+            f"no targets: expected cells with steps that make them spike, got {len(with_steps)} cells with steps "
+            f"({said})"
+        )
+    return usable
 
 
-def _standard_features() -> tuple[str, ...]:
-    return tuple(sorted({*STANDARD_FEATURES_ABOVE, *STANDARD_FEATURES_BELOW, *STANDARD_FEATURES_PULSE}))
+def _why_unknown(cell: CellMeasurement, plan: ExtractionPlan) -> str:
+    if defining_steps(cell.sweeps, plan.rheobase):
+        return "no step made it spike"
+    return f"it has no single steps of {' or '.join(plan.rheobase.protocols) or '100 ms or more'}"
 
 
-def _requests(by_cell: Mapping[str, Sequence[SweepMeasurement]], plan: ExtractionPlan) -> list[ProtocolRequest]:
-    if plan.protocols:
-        return list(plan.protocols)
-    durations: dict[str, list[float]] = defaultdict(list)
-    for sweeps in by_cell.values():
-        for sweep in sweeps:
-            durations[sweep.protocol].append(sweep.step.duration_ms)
-    return [standard_request(name, float(np.median(found))) for name, found in sorted(durations.items())]
-
-
-def _protocol_targets(
-    by_cell: Mapping[str, Sequence[SweepMeasurement]],
-    properties: Mapping[str, CellProperties],
-    plan: ExtractionPlan,
-    notes: list[str],
-) -> tuple[tuple[ProtocolTargets, ...], dict[str, tuple[SweepMeasurement, ...]]]:
-    targets, sources = [], {}
-    for request in _requests(by_cell, plan):
-        for level in request.levels_percent:
-            name = f"{request.protocol}_{level:g}"
-            sweeps = [
-                sweep
-                for cell, found in by_cell.items()
-                for sweep in found
-                if sweep.protocol.lower() == request.protocol.lower()
-                and abs(_percent(sweep, properties[cell]) - level) <= request.tolerance_percent
-            ]
-            made = _targets_of(name, request.features_at(level), sweeps, plan, notes)
-            if not made:
-                notes.append(f"{name} left out: no sweep within {request.tolerance_percent:g} % has its features")
-                continue
-            sources[name] = tuple(sweeps)
-            targets.append(
-                ProtocolTargets(
-                    name=name,
-                    amplitude_percent=float(np.mean([_percent(sweep, properties[sweep.cell]) for sweep in sweeps])),
-                    amplitude_nA=float(np.mean([sweep.step.amplitude_nA for sweep in sweeps])),
-                    duration_ms=_common_duration([sweep.step.duration_ms for sweep in sweeps]),
-                    features=tuple(made),
-                    settings=request.settings or plan.settings,
-                )
-            )
-    return tuple(targets), sources
-
-
-def _targets_of(
-    name: str,
-    features: Sequence[str],
-    sweeps: Sequence[SweepMeasurement],
-    plan: ExtractionPlan,
-    notes: list[str],
-) -> list[FeatureTarget]:
-    made = []
-    for feature in features:
-        values: dict[str, list[float]] = defaultdict(list)
-        for sweep in sweeps:
-            if feature in sweep.features:
-                values[sweep.cell].append(sweep.features[feature])
-        target = make_target(feature, unit(feature), values, plan.statistics)
-        if target is not None:
-            made.append(target)
-        elif sweeps:
-            notes.append(f"{name} {feature} left out: measured in {len(values)} cells only")
-    return made
-
-
-def _percent(sweep: SweepMeasurement, cell: CellProperties) -> float:
-    assert cell.rheobase_nA is not None  # cells without one were left out before
-    return 100.0 * sweep.step.amplitude_nA / cell.rheobase_nA
-
-
-def _common_duration(durations_ms: Sequence[float]) -> float:
-    return float(round(float(np.median(durations_ms)), 1))
-
-
-def _threshold_duration(by_cell: Mapping[str, Sequence[SweepMeasurement]], plan: ExtractionPlan) -> float:
-    chosen = {name.lower() for name in plan.rheobase_protocols}
-    durations = [
-        sweep.step.duration_ms
-        for sweeps in by_cell.values()
-        for sweep in sweeps
-        if (sweep.protocol.lower() in chosen if chosen else sweep.step.duration_ms >= _PULSE_MS)
+def _too_coarse(group: Group) -> list[str]:
+    """Which sweeps of a group are sampled too coarsely for the shapes that are wanted of it."""
+    found = [sweep for sweep, _ in group.sweeps if sweep.too_coarse]
+    if not found:
+        return []
+    features = dict.fromkeys(name for sweep in found for name in sweep.too_coarse)
+    by_cell: dict[str, list[str]] = defaultdict(list)
+    for sweep in found:
+        by_cell[sweep.cell].append(sweep.sweep)
+    named = "; ".join(f"{cell} {', '.join(sweeps)}" for cell, sweeps in by_cell.items())
+    coarsest_ms = max(sweep.time_step_ms for sweep in found)
+    return [
+        f"{group.name} {', '.join(features)} not measured in sweeps sampled every {coarsest_ms:g} ms "
+        f"(shapes of action potentials need {COARSEST_SPIKE_SAMPLING_MS:g} ms): {named}"
     ]
-    return _common_duration(durations)
 
 
-def _intrinsic_targets(
-    properties: Mapping[str, CellProperties], plan: ExtractionPlan, notes: list[str]
-) -> tuple[FeatureTarget, ...]:
-    read = {
-        "resting_potential": lambda found: found.resting_potential_mV,
-        "input_resistance": lambda found: found.input_resistance_MOhm,
-        "holding_current": lambda found: found.holding_current_nA,
-        "threshold_current": lambda found: found.rheobase_nA,
-    }
-    made = []
-    for name in (name for name in INTRINSIC_UNITS if name in plan.intrinsic):
-        values = {cell: [value] for cell, found in properties.items() if (value := read[name](found)) is not None}
-        target = make_target(name, INTRINSIC_UNITS[name], values, plan.statistics)
-        if target is None:
-            notes.append(f"{name} left out: measured in {len(values)} cells only")
-        else:
-            made.append(target)
-    return tuple(made)
+def _threshold_duration(cells: Sequence[CellMeasurement], plan: ExtractionPlan) -> float:
+    sweeps = [sweep for cell in cells for sweep in cell.sweeps]
+    steps = defining_steps(sweeps, plan.rheobase) or sweeps
+    return float(round(float(np.median([sweep.step.duration_ms for sweep in steps])), 1))
 
 
-def _summary(cell: str, found: CellProperties) -> CellSummary:
-    assert found.rheobase_nA is not None
+def _summary(cell: CellMeasurement) -> CellSummary:
+    found = cell.properties
+    assert found is not None  # such cells are not usable
+    rheobase = found.rheobase
     return CellSummary(
-        cell,
+        cell.cell,
         found.rheobase_nA,
         found.holding_current_nA,
         found.holding_voltage_mV,
         found.sweeps,
-        found.bracketed,
+        bracketed=rheobase is not None and rheobase.bracketed,
+        highest_silent_nA=None if rheobase is None else rheobase.highest_silent_nA,
     )
-
-
-def _nothing_found(by_cell: Mapping[str, object], notes: Sequence[str]) -> str:
-    said = "; ".join(notes[:5]) or "there was no sweep at all"
-    return f"no targets: expected cells with steps that make them spike, got {len(by_cell)} cells with steps ({said})"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rheobase.features.errors import RecordingError
+from rheobase.features.errors import NothingFoundError, RecordingError
 from rheobase.features.joining import FoundSweep, join
-from rheobase.features.naming import names_in, natural_key, path_glob, path_pattern
-from rheobase.features.readers import known_suffixes, read_sweeps
+from rheobase.features.naming import natural_key
+from rheobase.features.readers import sweeps_and_problems
+from rheobase.features.recording_files import RecordingFile, absent_sweeps, find_files, name_sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rheobase.features.recording import RawSweep, Recording
+    from rheobase.features.recording import Recording
+
+_SHOWN = 5  # names of sweeps in a message
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class RecordingFolder:
             a name can be split in several ways, the placeholders on the left take as little as they can.
             What has no placeholder comes from the file, as in "{cell}.nwb"; a file that does not know its
             cell is a cell of its own, named after the file. None: every readable file below the folder.
+        table: A table in the folder that lists the files and what they are, in place of a pattern (see
+            `file_index`).
         junction_potential_mV: Liquid-junction potential (mV), subtracted from every voltage.
         protocols: Keep only these protocols, upper or lower case alike; None keeps all.
         cells: Keep only these cells; None keeps all.
@@ -41,14 +46,7 @@ class RecordingFolder:
     protocols: tuple[str, ...] | None = None
     cells: tuple[str, ...] | None = None
     strict: bool = True
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file of the folder and the placeholders' values in its name."""
-
-    path: Path
-    names: dict[str, str]
+    table: str | None = None
 
 
 def list_cells(folder: RecordingFolder) -> tuple[str, ...]:
@@ -60,8 +58,17 @@ def list_cells(folder: RecordingFolder) -> tuple[str, ...]:
     Raises:
         RecordingError: As `read_recordings`, for what can be seen without opening files.
     """
-    cells = {file.names.get("cell", file.path.stem) for file in _files(folder)}
+    cells = {file.names.get("cell", file.path.stem) for file in find_files(folder.folder, folder.pattern, folder.table)}
     return tuple(sorted(_kept_cells(cells, folder), key=natural_key))
+
+
+def find_cells(folder: RecordingFolder) -> tuple[str, ...]:
+    """Names of the cells, sorted, as `read_recordings` has them; files whose names do not tell are opened.
+
+    Raises:
+        RecordingError: As `read_recordings`.
+    """
+    return tuple(cell for cell, _ in _files_by_cell(folder, _Report(folder.strict, [])))
 
 
 def read_recordings(folder: RecordingFolder, problems: list[str] | None = None) -> Iterator[Recording]:
@@ -69,7 +76,8 @@ def read_recordings(folder: RecordingFolder, problems: list[str] | None = None) 
 
     Args:
         folder: Where the files are and what to keep of them.
-        problems: Takes the messages of what was left out when `folder.strict` is off; None warns.
+        problems: Takes the messages of what was left out or changed: sweeps that are no current clamp, padding
+            that was cut, and what could not be read when `folder.strict` is off; None warns.
 
     Raises:
         RecordingError: The folder is missing, the pattern matches no file, nothing is left after `protocols`
@@ -83,11 +91,12 @@ def read_recordings(folder: RecordingFolder, problems: list[str] | None = None) 
     for cell, files in _files_by_cell(folder, report):
         sweeps: list[FoundSweep] = []
         for file in files:
-            if wanted is not None and file.names.get("protocol", "").lower() not in wanted | {""}:
-                protocols_seen.add(file.names["protocol"])
+            named = file.protocols
+            if wanted is not None and named and wanted.isdisjoint(protocol.lower() for protocol in named):
+                protocols_seen.update(named)
                 continue
             try:
-                sweeps.extend(_sweeps_of(file, cell))
+                sweeps.extend(_sweeps_of(file, cell, report))
             except RecordingError as error:
                 report.leave_out(error)
         protocols_seen.update(sweep.protocol for sweep in sweeps)
@@ -102,86 +111,53 @@ def read_recordings(folder: RecordingFolder, problems: list[str] | None = None) 
             kept += 1
             yield recording
     if wanted is not None and not found and protocols_seen:
-        raise RecordingError(
+        raise NothingFoundError(
             f"{folder.folder}: no recordings of {', '.join(folder.protocols or ())}; "
             f"the protocols there are {', '.join(sorted(protocols_seen))}"
         )
     if not kept:
-        raise RecordingError(f"{folder.folder}: no recording could be read{report.first()}")
+        raise NothingFoundError(f"{folder.folder}: no recording could be read{report.first()}")
 
 
 @dataclass
 class _Report:
-    """Raises an error, or keeps its message."""
+    """Raises an error, or keeps its message; keeps notes."""
 
     strict: bool
     problems: list[str] | None
     first_problem: str | None = None
+    seen: set[str] = field(default_factory=set)
 
     def leave_out(self, error: RecordingError) -> None:
         if self.strict:
             raise error
-        self.first_problem = self.first_problem or str(error)
+        self.note(str(error), "left out: ")
+
+    def note(self, message: str, what: str = "") -> None:
+        if message in self.seen:
+            return  # a file of several cells is read for each of them
+        self.seen.add(message)
+        self.first_problem = self.first_problem or message
         if self.problems is None:
-            warnings.warn(f"left out: {error}", stacklevel=3)
+            warnings.warn(f"{what}{message}", stacklevel=3)
         else:
-            self.problems.append(str(error))
+            self.problems.append(message)
 
     def first(self) -> str:
         return f"; the first problem was: {self.first_problem}" if self.first_problem else ""
 
 
-def _files(folder: RecordingFolder) -> list[_File]:
-    """Files of the folder that the pattern matches, sorted by path."""
-    root = folder.folder
-    if not root.is_dir():
-        what = "is a file, not a folder" if root.exists() else "does not exist"
-        raise RecordingError(f"the folder of recordings {root} {what}")
-    if folder.pattern is None:
-        suffixes = known_suffixes()
-        files = [_File(path, {}) for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
-        expected = f"files ending in {', '.join(suffixes)}"
-    else:
-        pattern = path_pattern(folder.pattern)
-        matches = ((path, pattern.fullmatch(path.relative_to(root).as_posix())) for path in _candidates(folder))
-        files = [_File(path, names_in(match)) for path, match in matches if match is not None and path.is_file()]
-        expected = f"files like '{folder.pattern}'"
-    if not files:
-        raise RecordingError(f"{root}: expected {expected}, found {_examples(root)}")
-    return sorted(files, key=lambda file: natural_key(file.path.as_posix()))
-
-
-def _candidates(folder: RecordingFolder) -> Iterator[Path]:
-    return folder.folder.glob(path_glob(folder.pattern or ""))
-
-
-def _examples(root: Path) -> str:
-    there = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
-    if not there:
-        return "no file at all"
-    # One from each end: the first two are often neighbours with the same kind of name.
-    shown = sorted({there[0], there[-1]})
-    return f"{len(there)} files such as {' and '.join(repr(name) for name in shown)}"
-
-
-def _files_by_cell(folder: RecordingFolder, report: _Report) -> Iterator[tuple[str, list[_File]]]:
+def _files_by_cell(folder: RecordingFolder, report: _Report) -> Iterator[tuple[str, list[RecordingFile]]]:
     """Files of each cell, sorted by the cell's name."""
-    files_of: dict[str, list[_File]] = {}
-    for file in _files(folder):
+    files_of: dict[str, list[RecordingFile]] = {}
+    for file in find_files(folder.folder, folder.pattern, folder.table):
         try:
-            for cell in _cells_of(file):
+            for cell in file.cells():
                 files_of.setdefault(cell, []).append(file)
         except RecordingError as error:
             report.leave_out(error)
     for cell in sorted(_kept_cells(set(files_of), folder), key=natural_key):
         yield cell, files_of[cell]
-
-
-def _cells_of(file: _File) -> set[str]:
-    if "cell" in file.names:
-        return {file.names["cell"]}
-    # Only the file itself can tell, so it is read twice: once for its cell's name, once in that cell's turn.
-    return {sweep.cell or file.path.stem for sweep in read_sweeps(file.path)}
 
 
 def _kept_cells(cells: set[str], folder: RecordingFolder) -> set[str]:
@@ -194,29 +170,28 @@ def _kept_cells(cells: set[str], folder: RecordingFolder) -> set[str]:
     return set(folder.cells)
 
 
-def _sweeps_of(file: _File, cell: str) -> Iterator[FoundSweep]:
-    for raw in read_sweeps(file.path):
-        own_cell = file.names.get("cell") or raw.cell or file.path.stem
-        if own_cell == cell:
-            yield FoundSweep(cell, _protocol(raw, file), _sweep_name(raw, file), raw.channels, file.path)
-
-
-def _protocol(raw: RawSweep, file: _File) -> str:
-    protocol = file.names.get("protocol") or raw.protocol
-    if not protocol:
-        raise RecordingError(
-            f"{file.path}: neither the file nor its name tells the protocol; "
-            "put {protocol} into the pattern, or the protocol into the file"
-        )
-    return protocol
-
-
-def _sweep_name(raw: RawSweep, file: _File) -> str:
-    named = file.names.get("sweep")
-    if named is None:
-        return raw.sweep if raw.sweep is not None else file.path.stem
-    # A file that holds several sweeps numbers them itself, and the same numbers come back in the next file.
-    return named if raw.sweep in (None, named) else f"{named}.{raw.sweep}"
+def _sweeps_of(file: RecordingFile, cell: str, report: _Report) -> list[FoundSweep]:
+    """Sweeps of a cell in a file; the report says which others there are and why they are left out."""
+    raws = []
+    for sweep in sweeps_and_problems(file.path):
+        if isinstance(sweep, RecordingError):
+            report.leave_out(sweep)
+        else:
+            raws.append(sweep)
+    left_out: dict[str, list[str]] = {}
+    for raw in raws:
+        if raw.left_out is not None:
+            left_out.setdefault(raw.left_out, []).append(raw.sweep or "")
+        elif raw.note is not None:
+            report.note(f"{file.path}, sweep {raw.sweep}: {raw.note}")
+    for reason, names in left_out.items():
+        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        report.note(f"{file.path}: sweep {shown}: {reason}", "left out: ")
+    usable = [raw for raw in raws if raw.left_out is None]
+    for error in absent_sweeps(file, usable):
+        report.leave_out(error)
+    of_cell = [raw for raw in usable if file.cell_of(raw) == cell]
+    return list(name_sweeps(file, of_cell, cell))
 
 
 def _grouped(sweeps: list[FoundSweep]) -> Iterator[list[FoundSweep]]:

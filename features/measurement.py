@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import difflib
-import functools
+import logging
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rheobase.features.efel_settings import OWN_NAMES, Value, check_setting
 from rheobase.features.errors import FeatureError
+from rheobase.features.strictness import STRICT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from rheobase.features.recording import Step
-
-# Shapes of single action potentials: meaningless when a spike is a handful of samples.
-SPIKE_SHAPE_FEATURES = frozenset(
-    {
-        "AP_width", "AP_duration", "AP_duration_half_width", "AP_rise_time", "AP_fall_time", "AP_rise_rate",
-        "AP_fall_rate", "AP_peak_upstroke", "AP_peak_downstroke", "AP_phaseslope", "AP_begin_width", "AP1_width",
-        "AP2_width", "APlast_width", "AP1_begin_width", "AP2_begin_width", "spike_half_width", "spike_width2",
-        "AP_begin_voltage", "AP1_begin_voltage", "AP2_begin_voltage", "AP_duration_change", "AP_rise_rate_change",
-        "AP_fall_rate_change", "AP_duration_half_width_change", "phaseslope_max",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,43 +27,57 @@ class MeasurementSettings:
     """How features are measured; the same for recordings and models.
 
     Attributes:
-        spike_threshold_mV: A spike is a crossing of this voltage (mV).
-        interpolation_step_ms: Traces are interpolated to this step before they are measured (ms).
-        strict_stimulus_interval: Whether spikes outside the stimulus are left out.
-        efel: Further eFEL settings, name and value.
+        spike_threshold_mV: A spike is a crossing of this voltage (mV); eFEL's Threshold.
+        interpolation_step_ms: Traces are interpolated to this step before they are measured (ms); its interp_step.
+        strict_stimulus_interval: Whether spikes outside the stimulus are left out; its strict_stiminterval.
+        efel: Further eFEL settings, name and value, sorted by name; what is not said has eFEL's default.
     """
 
     spike_threshold_mV: float = -20.0
     interpolation_step_ms: float = 0.1
     strict_stimulus_interval: bool = True
-    efel: tuple[tuple[str, float | int | str], ...] = ()
+    efel: tuple[tuple[str, Value], ...] = ()
+    __pydantic_config__ = STRICT
+
+    def __post_init__(self) -> None:
+        if not self.interpolation_step_ms > 0:
+            raise FeatureError(f"the interpolation step must be above 0 ms, got {self.interpolation_step_ms:g} ms")
+        if self.efel:  # eFEL is imported only then
+            for name, _ in self.efel:
+                if name in OWN_NAMES:
+                    raise FeatureError(f"eFEL's setting {name} is called {OWN_NAMES[name]} here")
+            checked = tuple(sorted((name, check_setting(name, value)) for name, value in self.efel))
+            object.__setattr__(self, "efel", checked)
+
+    @property
+    def as_efel(self) -> dict[str, Value]:
+        """All of them by eFEL's names."""
+        return {
+            "Threshold": self.spike_threshold_mV,
+            "interp_step": self.interpolation_step_ms,
+            "strict_stiminterval": self.strict_stimulus_interval,
+            **dict(self.efel),
+        }
 
 
-@functools.cache
-def feature_names() -> tuple[str, ...]:
-    """Names of all features that can be measured, sorted."""
-    import efel
+def settings_from_efel(given: Mapping[str, object], base: MeasurementSettings | None = None) -> MeasurementSettings:
+    """Settings from eFEL's names and values, as BluePyEfe's files give them.
 
-    return tuple(sorted(efel.get_feature_names()))
+    Args:
+        given: Name and value.
+        base: What holds where nothing is given; None: the defaults of MeasurementSettings.
 
-
-def check_feature_name(name: str) -> None:
-    """Raise FeatureError when eFEL has no feature of this name."""
-    if name not in feature_names():
-        close = difflib.get_close_matches(name, feature_names(), n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else "see eFEL's list of features"
-        raise FeatureError(f"there is no feature '{name}'; {hint}")
-
-
-def unit(name: str) -> str:
-    """Unit of a feature ("" where eFEL states none)."""
-    from efel import units
-
-    try:
-        text = str(units.get_unit(name))
-    except KeyError:
-        return ""
-    return {"constant": "", "wrong unit": ""}.get(text, text)
+    Raises:
+        FeatureError: There is no such setting, or the value is of another type.
+    """
+    merged = {**(base or MeasurementSettings()).as_efel}
+    merged.update({name: check_setting(name, value) for name, value in given.items()})
+    return MeasurementSettings(
+        float(merged.pop("Threshold")),
+        float(merged.pop("interp_step")),
+        bool(merged.pop("strict_stiminterval")),
+        tuple(merged.items()),
+    )
 
 
 def measure(
@@ -82,21 +86,22 @@ def measure(
     step: Step,
     names: Sequence[str],
     settings: MeasurementSettings,
+    current_nA: NDArray[np.float64] | None = None,
 ) -> dict[str, float | None]:
-    """Mean of every feature's values over the trace; None where the trace has none.
+    """Mean of every feature's values over the trace, as BluePyEfe takes it; None where the trace has none.
 
     One call of eFEL for all features; its global settings are put back as they were.
 
     Args:
         time_ms: Times (ms), increasing, not necessarily evenly spaced, shape (samples,).
         voltage_mV: Membrane potential (mV), shape (samples,).
-        step: The stimulus.
+        step: Where to measure, and the amplitude of the stimulus.
         names: eFEL's names of the features.
         settings: How to measure.
+        current_nA: Injected current (nA), shape (samples,); needed by `CURRENT_FEATURES` only.
     """
-    values = measure_values(time_ms, voltage_mV, step, names, settings)
-    means = {name: float(np.mean(found)) if len(found) else None for name, found in values.items()}
-    return {name: mean if mean is not None and np.isfinite(mean) else None for name, mean in means.items()}
+    values = measure_values(time_ms, voltage_mV, step, names, settings, current_nA)
+    return {name: _mean(found) for name, found in values.items()}
 
 
 def measure_values(
@@ -105,6 +110,7 @@ def measure_values(
     step: Step,
     names: Sequence[str],
     settings: MeasurementSettings,
+    current_nA: NDArray[np.float64] | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """All values of every feature (one per spike, interval, ...), arrays of shape (values,)."""
     import efel
@@ -116,26 +122,46 @@ def measure_values(
         "stim_end": [step.offset_ms],
         "stimulus_current": [step.amplitude_nA],
     }
-    with _efel_settings(settings):
+    if current_nA is not None:
+        trace["I"] = current_nA.tolist()
+    with _efel_settings(settings), _quiet():
         found = efel.get_feature_values([trace], list(names), raise_warnings=False)[0]
     return {name: np.atleast_1d(np.asarray([] if found[name] is None else found[name], dtype=float)) for name in names}
 
 
+def _mean(values: NDArray[np.float64]) -> float | None:
+    values = values[~np.isnan(values)]
+    mean = float(np.mean(values)) if len(values) else np.nan
+    return mean if np.isfinite(mean) else None
+
+
 @contextlib.contextmanager
 def _efel_settings(settings: MeasurementSettings) -> Iterator[None]:
+    """EFEL's defaults and what `settings` says, whatever others have set."""
     import efel
 
-    before = dataclasses.asdict(efel.get_settings())
-    chosen = {
-        "Threshold": settings.spike_threshold_mV,
-        "interp_step": settings.interpolation_step_ms,
-        "strict_stiminterval": settings.strict_stimulus_interval,
-        **dict(settings.efel),
-    }
+    current = vars(efel.get_settings())
+    before = dict(current)
     try:
-        for name, value in chosen.items():
+        current.clear()
+        current.update(vars(efel.Settings()))
+        for name, value in settings.as_efel.items():
             efel.set_setting(name, value)
         yield
     finally:
-        for name in chosen:
-            efel.set_setting(name, before[name])
+        current.clear()
+        current.update(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without eFEL's remarks on features that a trace does not have: that is told by their absence."""
+    log = logging.getLogger("efel")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

@@ -7,61 +7,55 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rheobase.features.rheobase import LONG_STEP_MS, Rheobase, RheobaseSettings, find_rheobase
 from rheobase.features.targets import INPUT_RESISTANCE_DEFLECTION_mV
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from rheobase.features.sweeps import SweepMeasurement
 
 _LARGEST_DEFLECTION_mV = 15.0  # with larger steps only, the input resistance near rest is unknown
-_LONG_STEP_MS = 100.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellProperties:
     """What a recorded cell's sweeps say about the cell itself; None where they do not.
 
     Attributes:
-        rheobase_nA: Smallest step above holding that made it spike (nA).
-        bracketed: Whether a smaller step was given that did not.
-        holding_current_nA: Median current outside the steps (nA).
-        holding_voltage_mV: Median voltage before the steps (mV).
+        rheobase: Smallest step that made it fire.
+        holding_current_nA: Median current outside the stimuli (nA).
+        holding_voltage_mV: Median voltage before the stimuli (mV).
         input_resistance_MOhm: Plateau deflection over amplitude of a step that hyperpolarises by 5 mV (MOhm).
         resting_potential_mV: Plateau voltage at which the whole injected current is zero (mV), interpolated.
-        sweeps: Number of sweeps with a step.
+        sweeps: Number of sweeps with a stimulus.
     """
 
-    rheobase_nA: float | None
-    bracketed: bool
+    rheobase: Rheobase | None
     holding_current_nA: float
     holding_voltage_mV: float
     input_resistance_MOhm: float | None
     resting_potential_mV: float | None
     sweeps: int
 
+    @property
+    def rheobase_nA(self) -> float | None:
+        """The rheobase itself (nA above holding)."""
+        return None if self.rheobase is None else self.rheobase.value_nA
 
-def cell_properties(sweeps: Sequence[SweepMeasurement], rheobase_protocols: Collection[str]) -> CellProperties:
+
+def cell_properties(sweeps: Sequence[SweepMeasurement], settings: RheobaseSettings) -> CellProperties:
     """Properties of one cell from all its sweeps.
 
     Args:
         sweeps: The cell's sweeps, at least one.
-        rheobase_protocols: Protocols that define the rheobase (any case); empty: every step of 100 ms or more.
+        settings: How its rheobase is found.
     """
-    chosen = {name.lower() for name in rheobase_protocols}
-    long_steps = [sweep for sweep in sweeps if sweep.step.duration_ms >= _LONG_STEP_MS]
-    depolarising = [
-        sweep
-        for sweep in (sweeps if chosen else long_steps)
-        if sweep.step.amplitude_nA > 0 and (not chosen or sweep.protocol.lower() in chosen)
-    ]
-    spiking = [sweep.step.amplitude_nA for sweep in depolarising if sweep.spikes]
-    rheobase = min(spiking, default=None)
-    silent_below = [s for s in depolarising if not s.spikes and rheobase and s.step.amplitude_nA < rheobase]
+    steps = [sweep for sweep in sweeps if sweep.stimulus.kind in ("step", "pulse")]
+    long_steps = [sweep for sweep in steps if sweep.step.duration_ms >= LONG_STEP_MS]
     return CellProperties(
-        rheobase_nA=rheobase,
-        bracketed=bool(silent_below),
-        holding_current_nA=float(np.median([sweep.step.holding_nA for sweep in sweeps])),
+        rheobase=find_rheobase(sweeps, settings),
+        holding_current_nA=float(np.median([sweep.stimulus.holding_nA for sweep in sweeps])),
         holding_voltage_mV=float(np.median([sweep.baseline_mV for sweep in sweeps])),
         input_resistance_MOhm=_input_resistance(long_steps),
         resting_potential_mV=_resting_potential(long_steps),

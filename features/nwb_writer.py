@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rheobase.features.errors import RecordingError
-from rheobase.features.readers.nwb import SWEEP_COLUMN
+from rheobase.features.readers.nwb_pairs import SWEEP_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

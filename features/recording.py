@@ -32,12 +32,24 @@ class RawSweep:
     """What a reader yields: the channels of one sweep, and what the file says about it (None: nothing).
 
     Igor waves hold one channel a file: such readers yield sweeps of one channel, joined later by the file's name.
+
+    Attributes:
+        channels: Signals of the sweep; empty when it is left out or has a problem.
+        cell: Name of the cell; None: the file is one cell, named after the file.
+        protocol: Name of the stimulus protocol.
+        sweep: Name of the sweep, unique within the file.
+        left_out: Why a sweep that is in the file is no recording of current clamp, for the report.
+        problem: Why a sweep cannot be read although the rest of its file can.
+        note: What was changed in the sweep, for the report, for example padding that was cut off.
     """
 
     channels: tuple[Channel, ...]
     cell: str | None = None
     protocol: str | None = None
     sweep: str | None = None
+    left_out: str | None = None
+    problem: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

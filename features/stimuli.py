@@ -38,18 +38,20 @@ class Stimulus:
 
     Attributes:
         kind: "step": one constant level; "pulse": the same, shorter than 100 ms (APWaveform); "levels": two or
-            more levels that differ, one within or after another (HyperDepol, DeHyperpol, sAHP); "pulses": several
-            equal pulses (SpikeRec); "ramp": one linear rise or fall; "noise": fluctuating current, its one piece
-            at the mean.
+            more that differ in level or are no pulses, one within or after another (HyperDepol, DeHyperpol, sAHP);
+            "pulses": several pulses of one level (SpikeRec); "ramp": one linear rise or fall; "noise": fluctuating
+            current, its one piece at the mean.
         pieces: The stretches in the order of time, without gaps listed between them.
         holding_nA: Current outside the pieces (nA).
         deviation_nA: Standard deviation of the current around the piece's level (nA); above zero for noise only.
+        test_pulse: The test pulse before the stimulus, which is not part of it; None where there is none.
     """
 
     kind: Kind
     pieces: tuple[Piece, ...]
     holding_nA: float
     deviation_nA: float = 0.0
+    test_pulse: Piece | None = None
 
     @property
     def onset_ms(self) -> float:

@@ -1,56 +1,79 @@
-"""Finding the step in a current trace: when it starts and ends, and how large it is."""
+"""Recognising a stimulus from the current that was injected: steps, pulses, levels, ramps and noise."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.features.box import Box, block_means, block_medians, box_at, fit_box, median, spread
+from rheobase.features.box import box_at, outside_of
 from rheobase.features.recording import Step
+from rheobase.features.stimuli import Piece, Stimulus
+from rheobase.features.stimulus_levels import find_levels
+from rheobase.features.stimulus_noise import Fluctuation, find_fluctuation
+from rheobase.features.stimulus_ramp import find_ramp
+from rheobase.features.stimulus_statistics import deviation, median
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-# A step must stand out of the noise: NOISE_SUM standard deviations for the sum of its samples, of which only
-# those INDEPENDENT_MS apart count (amplifiers filter at a few kHz), and LEVEL_TO_NOISE of those of the mean
-# of a 256th of the sweep, against drift and slow hum.
-NOISE_SUM = 8.0
-INDEPENDENT_MS = 0.25
-LEVEL_TO_NOISE = 3.0
-SHORTEST_STEP_MS = 0.5
+    from rheobase.features.recording import Step
+    from rheobase.features.stimuli import Kind
+    from rheobase.features.stimulus_levels import Level, Levels
+    from rheobase.features.stimulus_ramp import Ramp
 
-# A level is one when this share of its parts is within this part of the amplitude, or within three standard
-# deviations of the noise: artefacts of spikes take up to a quarter of a plateau, of a baseline less.
-LEVEL_TOLERANCE = 0.1
-PLATEAU_SHARE = 0.65
-BASELINE_SHARE = 0.8
-LEVEL_PARTS = 24
+# A constant piece shorter than this is a pulse.
+SHORTEST_LONG_STEP_MS = 100.0
 
-# A second step has at least this part of the amplitude. Artefacts of spikes last some ms, so one as short as
-# they are has to be larger.
-SECOND_STEP = 0.1
-SHORT_SECOND_STEP = 0.7
-SHORT_MS = 10.0
-SHORTEST_SECOND_STEP_MS = 2.0
-SECOND_STEP_SHARE = 0.5
+# Pulses are equal when their amplitudes differ by no more than this part.
+SAME_AMPLITUDE = 0.1
+
+# A test pulse is a small pulse at the start of a sweep; what follows is much longer, or much larger and of another
+# duration.
+LARGEST_TEST_PULSE_nA = 0.055
+LATEST_TEST_PULSE_MS = 250.0
+LONGER_THAN_TEST_PULSE = 5.0
+LARGER_THAN_TEST_PULSE = 2.0
+SAME_DURATION = 0.2
+
+# Quarters of a plateau that differ by this part of its amplitude may be a ramp.
+SLOPING = 0.15
+
+# Charging of the membrane in voltage clamp: at onset and offset of a step the current overshoots by its own
+# amplitude, and by this many standard deviations of the noise.
+TRANSIENT_MS = 1.0
+TRANSIENT_TO_NOISE = 6.0
+
+# Next to a ramp or to noise this much is left out when other stimuli are looked for beside it.
+BESIDE_MS = 2.0
+FEWEST_SAMPLES_BESIDE = 16
+
+NOTHING = "no step above the noise, which hides anything below"
 
 
 @dataclass(frozen=True)
 class Unrecognised:
-    """A current trace that is not one step, and why."""
+    """A current trace that is none of the stimuli, and why."""
 
     reason: str
 
 
-def detect_step(
+def detect_stimulus(
     current_nA: NDArray[np.float64], time_step_ms: float, window_ms: tuple[float, float] | None = None
-) -> Step | Unrecognised:
-    """Onset, offset, amplitude and holding current of the one step in a current trace.
+) -> Stimulus | Unrecognised:
+    """The stimulus in a current trace.
 
-    Artefacts of spikes, noise, holding current and the sign of the step do not matter.
+    Onset and offset are those of samples. Levels are medians, so that artefacts of spikes do not move them, and
+    amplitudes are above the median of the baseline. A baseline is needed before and after the stimulus: without
+    one, current that was meant could not be told from drift. Noise below a tenth of a step is taken for the
+    amplifier's.
+
+    A first pulse of at most 55 pA that begins within 250 ms of the start of the sweep, and does not last longer than
+    a fifth of what follows (or is at most half as large, and of another duration), is a test pulse: it is handed
+    back as such and is no part of the stimulus. Where nothing such follows it is the stimulus.
 
     Args:
         current_nA: Injected current (nA), shape (samples,).
@@ -59,25 +82,39 @@ def detect_step(
             amplitude of zero is an amplitude like any other.
 
     Returns:
-        The step, or Unrecognised with the reason in words: no step above the noise, no return to the
-        baseline, a ramp, a sine, noise, several levels.
+        The stimulus, or Unrecognised with the reason in words: nothing above the noise, no return to the
+        baseline, an oscillation, drift, transients of voltage clamp.
     """
     current = np.asarray(current_nA, dtype=np.float64)
+    if len(current) == 0 or not np.isfinite(current.sum()):
+        return Unrecognised(f"{np.count_nonzero(~np.isfinite(current))} of {len(current)} samples are no numbers")
     if window_ms is not None:
         return _step_in_window(current, time_step_ms, window_ms)
-    box = fit_box(current) if len(current) else None
-    smallest = _smallest_height(current, box, time_step_ms) if box else 0.0
-    if box is None or abs(box.height) <= smallest:
-        return Unrecognised(f"no step above the noise, which hides anything below {_picoamperes(smallest)}")
-    reason = _why_not_a_step(current, box, time_step_ms)
-    if reason:
-        return Unrecognised(reason)
-    return Step(box.start * time_step_ms, box.stop * time_step_ms, box.height, box.base)
+    levels = find_levels(current, time_step_ms)
+    if levels.levels:
+        if _slopes(current, levels) and (ramp := find_ramp(current)):
+            return _ramp(ramp, time_step_ms)
+        if _has_transients(current, levels, time_step_ms):
+            return Unrecognised("current overshoots at both edges of the step: the transients of voltage clamp")
+        return _constant(levels, time_step_ms)
+    return _changing(current, levels, time_step_ms)
+
+
+def detect_step(
+    current_nA: NDArray[np.float64], time_step_ms: float, window_ms: tuple[float, float] | None = None
+) -> Step | Unrecognised:
+    """TEMPORARY."""
+    found = detect_stimulus(current_nA, time_step_ms, window_ms)
+    if isinstance(found, Unrecognised):
+        return found
+    if found.kind not in ("step", "pulse"):
+        return Unrecognised(f"{found.kind} is not alone: there is another of")
+    return found.window()
 
 
 def _step_in_window(
     current: NDArray[np.float64], time_step_ms: float, window_ms: tuple[float, float]
-) -> Step | Unrecognised:
+) -> Stimulus | Unrecognised:
     start, stop = (round(edge / time_step_ms) for edge in window_ms)
     if not 0 <= start < stop <= len(current) or stop - start == len(current):
         return Unrecognised(
@@ -85,77 +122,110 @@ def _step_in_window(
             f"in a sweep of {len(current) * time_step_ms:g} ms"
         )
     box = box_at(current, start, stop)
-    return Step(window_ms[0], window_ms[1], box.height, box.base)
+    piece = Piece(window_ms[0], window_ms[1], box.height, box.height)
+    return Stimulus(_kind((piece,)), (piece,), box.base)
 
 
-def _smallest_height(current: NDArray[np.float64], box: Box, time_step_ms: float) -> float:
-    """Smallest height (nA) at which a box of this duration cannot be noise."""
-    independent = max(1.0, (box.stop - box.start) * min(1.0, time_step_ms / INDEPENDENT_MS))
-    of_samples = _deviation(_outside(current, box), box.base)
-    of_blocks = spread(block_means(current, max(1, len(current) // 256)))
-    return max(NOISE_SUM * of_samples / math.sqrt(independent), LEVEL_TO_NOISE * of_blocks)
+def _constant(levels: Levels, time_step_ms: float) -> Stimulus:
+    """Stimulus made of constant levels."""
+    pieces = tuple(_piece(level, levels.base_nA, time_step_ms) for level in levels.levels)
+    test_pulse = None
+    if _is_test_pulse(pieces[0], pieces[1:]):
+        test_pulse, *rest = pieces
+        pieces = tuple(rest)
+    return Stimulus(_kind(pieces), pieces, levels.base_nA, test_pulse=test_pulse)
 
 
-def _why_not_a_step(current: NDArray[np.float64], box: Box, time_step_ms: float) -> str | None:
-    """Reason why a trace is no single step although `box` is the best one for it; None when it is one."""
-    duration_ms = (box.stop - box.start) * time_step_ms
-    onset_ms = box.start * time_step_ms
-    what = f"the deflection of {_picoamperes(box.height)} from {onset_ms:g} ms for {duration_ms:g} ms"
-    if box.start == 0 or box.stop == len(current):
-        return f"{what} has no baseline {'before' if box.start == 0 else 'after'} it"
-    if duration_ms < SHORTEST_STEP_MS:
-        return f"{what} is too short for a step"
-    inside = current[box.start : box.stop] - box.level
-    outside = _outside(current, box) - box.base
-    quietest = min(_deviation(part, 0.0) for part in np.array_split(outside, 4))
-    if _deviation(inside, 0.0) > 3.0 * quietest + LEVEL_TOLERANCE * abs(box.height):
-        return f"{what} is no plateau: a ramp, a sine, noise or several levels"
-    residual = current - box.base
-    residual[box.start : box.stop] = inside
-    second = _second_step(residual, box, time_step_ms)
-    if second:
-        return f"{what} is not alone: {second}"
-    width = max(1, min(len(inside) // LEVEL_PARTS, len(outside) // LEVEL_PARTS))
-    tolerance = max(3.0 * spread(block_medians(outside, width)), LEVEL_TOLERANCE * abs(box.height))
-    if _share_within(block_medians(inside, width), tolerance) < PLATEAU_SHARE:
-        return f"{what} is no plateau: a ramp, a sine, noise or several levels"
-    if _share_within(block_medians(outside, width), tolerance) < BASELINE_SHARE:
-        return f"{what} does not start from a baseline: a ramp, a sine, noise or several levels"
-    return None
+def _piece(level: Level, base_nA: float, time_step_ms: float) -> Piece:
+    height_nA = level.level_nA - base_nA
+    return Piece(level.start * time_step_ms, level.stop * time_step_ms, height_nA, height_nA)
 
 
-def _second_step(residual: NDArray[np.float64], box: Box, time_step_ms: float) -> str | None:
-    """The next step in what `box` leaves of a trace, in words; None when there is none."""
-    width = max(1, len(residual) // 4096)  # a tenth of the cost; its edges need not be exact
-    residual, time_step_ms = block_means(residual, width), time_step_ms * width
-    second = fit_box(residual)
-    if second is None:
-        return None
-    duration_ms = (second.stop - second.start) * time_step_ms
-    part = SHORT_SECOND_STEP if duration_ms < SHORT_MS else SECOND_STEP
-    smallest = max(_smallest_height(residual, second, time_step_ms), part * abs(box.height))
-    if duration_ms < SHORTEST_SECOND_STEP_MS or abs(second.height) < smallest * (1.0 - 1e-9):
-        return None
-    inside = residual[second.start : second.stop] - second.level
-    tolerance = max(3.0 * _deviation(residual, 0.0), LEVEL_TOLERANCE * abs(second.height))
-    if _share_within(inside, tolerance) < SECOND_STEP_SHARE:
-        return None
-    onset_ms = second.start * time_step_ms
-    return f"there is another of {_picoamperes(second.height)} from {onset_ms:g} ms for {duration_ms:g} ms"
+def _kind(pieces: Sequence[Piece]) -> Kind:
+    short = all(piece.duration_ms < SHORTEST_LONG_STEP_MS for piece in pieces)
+    if len(pieces) == 1:
+        return "pulse" if short else "step"
+    amplitudes_nA = sorted((piece.end_nA for piece in pieces), key=abs)
+    equal = abs(amplitudes_nA[-1] - amplitudes_nA[0]) <= SAME_AMPLITUDE * abs(amplitudes_nA[-1])
+    return "pulses" if short and equal else "levels"
 
 
-def _outside(current: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
-    return np.concatenate((current[: box.start], current[box.stop :]))
+def _is_test_pulse(first: Piece, others: Sequence[Piece]) -> bool:
+    if not others or first.duration_ms >= SHORTEST_LONG_STEP_MS or first.onset_ms > LATEST_TEST_PULSE_MS:
+        return False
+    if abs(first.end_nA) > LARGEST_TEST_PULSE_nA or others[0].onset_ms - first.offset_ms < first.duration_ms:
+        return False
+    return any(_outweighs(other, first) for other in others)
 
 
-def _deviation(values: NDArray[np.float64], level: float) -> float:
-    """Standard deviation around a level, from the median absolute deviation; outliers do not matter."""
-    return 1.4826 * median(np.abs(values - level)) if len(values) else 0.0
+def _outweighs(piece: Piece, test_pulse: Piece) -> bool:
+    if piece.duration_ms >= LONGER_THAN_TEST_PULSE * test_pulse.duration_ms:
+        return True
+    size_nA = max(abs(piece.start_nA), abs(piece.end_nA))
+    another_duration = abs(piece.duration_ms - test_pulse.duration_ms) > SAME_DURATION * test_pulse.duration_ms
+    return another_duration and size_nA >= LARGER_THAN_TEST_PULSE * abs(test_pulse.end_nA)
 
 
-def _share_within(deviation: NDArray[np.float64], tolerance: float) -> float:
-    return float(np.count_nonzero(np.abs(deviation) <= tolerance)) / len(deviation)
+def _slopes(current: NDArray[np.float64], levels: Levels) -> bool:
+    """Whether a single level might be a ramp."""
+    (level, *others) = levels.levels
+    quarter = (level.stop - level.start) // 4
+    if others or quarter == 0:
+        return False
+    rise_nA = median(current[level.stop - quarter : level.stop]) - median(current[level.start : level.start + quarter])
+    return abs(rise_nA) > SLOPING * abs(level.level_nA - levels.base_nA)
 
 
-def _picoamperes(current_nA: float) -> str:
-    return f"{1000.0 * current_nA:.4g} pA"
+def _has_transients(current: NDArray[np.float64], levels: Levels, time_step_ms: float) -> bool:
+    """Whether the current overshoots at the first edge and the last."""
+    first, last = levels.levels[0], levels.levels[-1]
+    span = max(1, round(TRANSIENT_MS / time_step_ms))
+    if first.stop - first.start <= 2 * span or last.stop - last.start <= 2 * span:
+        return False
+    noise_nA = deviation(outside_of(current, first.start, last.stop), levels.base_nA)
+    overshoots_nA = []
+    for level, edge, after_nA in ((first, first.start, first.level_nA), (last, last.stop, levels.base_nA)):
+        height_nA = level.level_nA - levels.base_nA
+        away_nA = (current[edge : edge + span] - after_nA) * np.sign(height_nA) * (1.0 if edge == level.start else -1.0)
+        overshoots_nA.append(float(away_nA.max()) - max(abs(height_nA), TRANSIENT_TO_NOISE * noise_nA))
+    return min(overshoots_nA) > 0.0
+
+
+def _changing(current: NDArray[np.float64], levels: Levels, time_step_ms: float) -> Stimulus | Unrecognised:
+    """The one stimulus of a trace that is not made of constant levels."""
+    found = find_fluctuation(current) or (find_ramp(current) if levels.complaint else None)
+    if found is None:
+        return Unrecognised(levels.complaint or f"{NOTHING} {1000.0 * levels.smallest_nA:.4g} pA")
+    onset_ms, offset_ms = found.start * time_step_ms, found.stop * time_step_ms
+    where = f"from {onset_ms:g} ms for {offset_ms - onset_ms:g} ms"
+    if isinstance(found, Fluctuation) and found.periodic:
+        return Unrecognised(f"current oscillates {where}: a sine, a chirp or a train of brief pulses")
+    margin = round(BESIDE_MS / time_step_ms)
+    before = _beside(current[: max(0, found.start - margin)], time_step_ms)
+    after = _beside(current[found.stop + margin :], time_step_ms)
+    if isinstance(found, Fluctuation):
+        level_nA = found.mean_nA - found.base_nA
+        piece = Piece(onset_ms, offset_ms, level_nA, level_nA)
+        stimulus = Stimulus("noise", (piece,), found.base_nA, found.deviation_nA)
+    else:
+        stimulus = _ramp(found, time_step_ms)
+    if len(before) == 1 and not after and _is_test_pulse(before[0], stimulus.pieces):
+        return replace(stimulus, test_pulse=before[0])
+    if before or after:
+        side = "before" if before else "after"
+        return Unrecognised(f"the {stimulus.kind} {where} is not alone: there is a step {side} it")
+    return stimulus
+
+
+def _beside(current: NDArray[np.float64], time_step_ms: float) -> tuple[Piece, ...]:
+    """Constant levels in the baseline before or after another stimulus."""
+    if len(current) < FEWEST_SAMPLES_BESIDE:
+        return ()
+    levels = find_levels(current, time_step_ms)
+    return tuple(_piece(level, levels.base_nA, time_step_ms) for level in levels.levels)
+
+
+def _ramp(ramp: Ramp, time_step_ms: float) -> Stimulus:
+    start_nA, end_nA = ramp.start_nA - ramp.base_nA, ramp.end_nA - ramp.base_nA
+    piece = Piece(ramp.start * time_step_ms, ramp.stop * time_step_ms, start_nA, end_nA)
+    return Stimulus("ramp", (piece,), ramp.base_nA)

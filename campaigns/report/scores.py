@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.report import drawing
-from rheobase.features.targets import FeatureTarget, ProtocolTargets, objective_name
+from rheobase.features.targets import FeatureTarget, ProtocolTargets
 from rheobase.objectives.scores import FAILURE_SCORE
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def score_rows(data: ReportData) -> list[ScoreRow]:
     """All objectives in the targets' order."""
     named = [(INTRINSIC, target.feature, target) for target in data.targets.intrinsic]
     for protocol in data.targets.protocols:
-        named += [(protocol.name, objective_name(protocol.name, entry.feature), entry) for entry in protocol.features]
+        named += [(protocol.name, protocol.objective(entry), entry) for entry in protocol.features]
     members = data.ensemble.members
     return [
         ScoreRow(
@@ -128,7 +128,7 @@ def draw_scores(axes: Axes, rows: Sequence[ScoreRow], limit: float) -> None:
 def rate_figure(data: ReportData) -> Figure | None:
     """f-I curves of models and recordings; None unless a protocol has rates at two long steps at least."""
     curves: dict[tuple[str, str], list[tuple[ProtocolTargets, FeatureTarget]]] = {}
-    for protocol in sorted(data.targets.protocols, key=lambda entry: entry.amplitude_percent):
+    for protocol in sorted(data.targets.protocols, key=lambda entry: entry.stimulus.level):
         for target in protocol.features:
             if target.feature in RATE_FEATURES and protocol.duration_ms >= _SHORTEST_FOR_RATE_MS:
                 stimulus = protocol.name.rpartition("_")[0] or protocol.name
@@ -151,17 +151,17 @@ def _draw_rates(
     axes: Axes, data: ReportData, feature: str, points: Sequence[tuple[ProtocolTargets, FeatureTarget]]
 ) -> None:
     """One f-I curve; counts are divided by the length of the step."""
-    percent = [protocol.amplitude_percent for protocol, _ in points]
+    levels = [protocol.stimulus.level for protocol, _ in points]
     scale = [1.0 if feature == "mean_frequency" else 1000.0 / protocol.duration_ms for protocol, _ in points]
     for place, member in reversed(list(enumerate(data.ensemble.members))):
         values = [
-            _finite(member.features.get(objective_name(protocol.name, feature))) * factor
-            for (protocol, _), factor in zip(points, scale, strict=True)
+            _finite(member.features.get(protocol.objective(target))) * factor
+            for (protocol, target), factor in zip(points, scale, strict=True)
         ]
         colour, width = (drawing.BEST, 1.8) if place == 0 else (drawing.MEMBERS, 0.9)
         label = {0: "best model", 1: "other models"}.get(place)
         axes.plot(
-            percent,
+            levels,
             values,
             "o-",
             color=colour,
@@ -170,17 +170,18 @@ def _draw_rates(
             label=label,
             zorder=3 - min(place, 1),
         )
-        missing = [step for step, value in zip(percent, values, strict=True) if not math.isfinite(value)]
+        missing = [step for step, value in zip(levels, values, strict=True) if not math.isfinite(value)]
         if missing:
             axes.plot(missing, [0.0] * len(missing), "x", color=colour, markersize=6.0, clip_on=False, zorder=5)
     axes.errorbar(
-        percent,
+        levels,
         [target.mean * factor for (_, target), factor in zip(points, scale, strict=True)],
         [target.std * factor for (_, target), factor in zip(points, scale, strict=True)],
         fmt="s", color=drawing.RECORDING, markersize=4.5, capsize=3.0, linewidth=1.2, zorder=6,
         label="recordings, mean ± std",
     )  # fmt: skip
-    axes.set_xlabel("Step (% of threshold current)")
+    in_percent = points[0][0].stimulus.unit == "percent"
+    axes.set_xlabel("Step (% of threshold current)" if in_percent else "Step (nA)")
     axes.set_ylabel("Firing rate (Hz)" if feature == "mean_frequency" else "Spikes per second of the step (Hz)")
     axes.set_ylim(bottom=0.0)
     axes.legend(loc="upper left")

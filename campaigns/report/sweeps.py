@@ -202,6 +202,8 @@ def describe_sweeps(sweeps: ProtocolSweeps) -> str:
 
 def step_label(protocol: ProtocolTargets) -> str:
     """A step in words: "150 % of threshold current (0.21 nA in the recordings), 500 ms"."""
+    if protocol.amplitude_percent is None:
+        return f"{number(protocol.stimulus.level)} nA, {number(protocol.duration_ms, 4)} ms"
     return (
         f"{number(protocol.amplitude_percent)} % of threshold current "
         f"({number(protocol.amplitude_nA)} nA in the recordings), {number(protocol.duration_ms, 4)} ms"

@@ -65,8 +65,12 @@ def select_protocols(data: ReportData, most: int) -> list[ProtocolTargets]:
     ]
     if len(seen) <= most:
         return seen
-    by_step = sorted(seen, key=lambda protocol: protocol.amplitude_percent)
-    long = [entry for entry in by_step if entry.duration_ms > SHORT_STEP_MS and entry.amplitude_percent > 100.0]
+    by_step = sorted(seen, key=lambda protocol: protocol.stimulus.level)
+    long = [
+        entry
+        for entry in by_step
+        if entry.duration_ms > SHORT_STEP_MS and entry.stimulus.level > (100.0 if entry.amplitude_percent else 0.0)
+    ]
     short = [entry for entry in by_step if entry.duration_ms <= SHORT_STEP_MS]
     spaced = [by_step[place] for place in np.linspace(0, len(by_step) - 1, most).round().astype(int)]
     preferred = [by_step[0], *short[-1:], *long[:1], *long[-1:], *spaced]

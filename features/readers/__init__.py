@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rheobase.features.errors import RecordingError
 from rheobase.features.readers.abf import AbfReader
+from rheobase.features.readers.heka import HekaReader
 from rheobase.features.readers.igor import IgorReader
+from rheobase.features.readers.matlab import MatlabReader
+from rheobase.features.readers.neo import NeoReader
 from rheobase.features.readers.nwb import NwbReader
 from rheobase.features.readers.signals import check_sweep, reading
 from rheobase.features.readers.table import TableReader
@@ -38,13 +41,36 @@ class Reader(Protocol):
     def read(self, path: Path) -> Iterator[RawSweep]:
         """Sweeps of a file in the file's own units, in the file's order.
 
+        Whether their samples can be those of a recording is checked by `read_sweeps`.
+
         Raises:
-            RecordingError: The file cannot be read, or holds what cannot be a recording.
+            RecordingError: The file cannot be read.
         """
         ...
 
 
-_BUILT_IN: tuple[Reader, ...] = (IgorReader(), AbfReader(), NwbReader(), TableReader())
+@runtime_checkable
+class CellTelling(Protocol):
+    """A reader that knows a file's cells without its samples; others have to read the file for it."""
+
+    def cells(self, path: Path) -> set[str | None]:
+        """Names that the sweeps of a file will have in `RawSweep.cell`.
+
+        Raises:
+            RecordingError: As `Reader.read`.
+        """
+        ...
+
+
+_BUILT_IN: tuple[Reader, ...] = (
+    IgorReader(),
+    AbfReader(),
+    NwbReader(),
+    NeoReader(),
+    HekaReader(),
+    MatlabReader(),
+    TableReader(),
+)
 
 
 @functools.cache
@@ -87,8 +113,33 @@ def reader_for(path: Path) -> Reader:
     )
 
 
+def cells_in(path: Path) -> set[str | None]:
+    """Names of the cells that a file tells; None among them stands for sweeps that do not name theirs.
+
+    Raises:
+        RecordingError: As `read_sweeps`.
+    """
+    reader = reader_for(path)
+    if isinstance(reader, CellTelling):
+        with reading(path, f"a {path.suffix} file"):
+            return reader.cells(path)
+    return {sweep.cell for sweep in read_sweeps(path)}
+
+
 def read_sweeps(path: Path) -> Iterator[RawSweep]:
-    """Sweeps of a file, read by the reader for its suffix, its samples checked whoever wrote that reader.
+    """Sweeps of a file, read by the reader for its suffix and checked (see `check_sweep`).
+
+    Raises:
+        RecordingError: As `Reader.read`; no reader knows the suffix; or samples that no recording can have.
+    """
+    for sweep in sweeps_and_problems(path):
+        if isinstance(sweep, RecordingError):
+            raise sweep
+        yield sweep
+
+
+def sweeps_and_problems(path: Path) -> Iterator[RawSweep | RecordingError]:
+    """Sweeps of a file as `read_sweeps` has them, with the error in place of one that cannot be a recording.
 
     Raises:
         RecordingError: As `Reader.read`, and when no reader knows the suffix.
@@ -96,4 +147,8 @@ def read_sweeps(path: Path) -> Iterator[RawSweep]:
     reader = reader_for(path)
     with reading(path, f"a {path.suffix} file"):
         for sweep in reader.read(path):
-            yield check_sweep(sweep, path)
+            try:
+                checked: RawSweep | RecordingError = check_sweep(sweep, path)
+            except RecordingError as error:
+                checked = error
+            yield checked

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rheobase.features.errors import RecordingError
-from rheobase.features.readers.signals import check_sweep, quantity_of, reading
+from rheobase.features.readers.abf_command import HEADER_BYTES_1, current_command, dac_names_and_units, waveform_source
+from rheobase.features.readers.signals import quantity_of, reading
 from rheobase.features.recording import Channel, RawSweep
 
 if TYPE_CHECKING:
@@ -21,42 +22,95 @@ _DATA_SECTION = 236
 _SYNCH_SECTION = 316
 _BLOCK_BYTES = 512
 
+_VARIABLE_LENGTH = 1  # an operation mode
+# What a MultiClamp 700 and an Axoclamp 900 tell of a channel; other amplifiers leave the mode at 0.
+_INSTRUMENTS_THAT_TELL = (24, 27)
+_CURRENT_CLAMP = 1
+_MODES: dict[int | None, str] = {0: " (voltage clamp)", 1: " (current clamp)", 2: " (I=0, no current)"}
+
 
 class AbfReader:
     """Reads Axon binary files through pyabf."""
 
     suffixes: tuple[str, ...] = (".abf",)
 
+    def cells(self, path: Path) -> set[str | None]:  # noqa: ARG002
+        """None: no such file names its cell."""
+        return {None}
+
     def read(self, path: Path) -> Iterator[RawSweep]:
         """Sweeps with the recorded channels and, if no current was recorded, the command of the DAC.
 
         Raises:
             RecordingError: Truncated or damaged file, no voltage channel (voltage clamp), a command that the
-                file does not hold (stimulus files, user lists, sweeps of different lengths), or no recording
-                (see `check_sweep`).
+                file does not hold (stimulus files, user lists, sweeps of different lengths).
         """
         with reading(path, "an Axon binary file"):
-            _check_sizes(path.read_bytes())
-
-            import pyabf
-
-            abf = pyabf.ABF(path)
+            content = path.read_bytes()
+            _check_sizes(content)
+            abf = _open(path)
             step_ms = _time_step_ms(abf)
-            recorded = [index for index in abf.channelList if quantity_of(abf.adcUnits[index]) is not None]
-            if not any(quantity_of(abf.adcUnits[index]) == "voltage" for index in recorded):
-                units = ", ".join(f"'{name}' in {unit}" for name, unit in zip(abf.adcNames, abf.adcUnits, strict=True))
-                raise RecordingError(f"{path}: no voltage channel, so not current clamp (channels: {units})")
-            commanded = not any(quantity_of(abf.adcUnits[index]) == "current" for index in recorded)
-            dac = _current_dac(abf, path) if commanded else 0
+            recorded = _current_clamp_channels(abf, path)
+            has_current = any(quantity_of(abf.adcUnits[index]) == "current" for index in recorded)
+            command = None if has_current else current_command(abf, content, path)
             for number in abf.sweepList:
                 channels = []
                 for index in recorded:
                     abf.setSweep(number, channel=index)
                     values = abf.sweepY.astype(np.float64)
                     channels.append(Channel(values, abf.adcUnits[index], step_ms, abf.adcNames[index]))
-                if commanded:
-                    channels.append(_command(abf, number, dac, step_ms))
-                yield check_sweep(RawSweep(tuple(channels), None, _protocol(abf), str(number)), path)
+                if command is not None:
+                    channels.append(command.channel(number, step_ms))
+                yield RawSweep(tuple(channels), None, _protocol(abf), str(number))
+
+
+def _open(path: Path) -> Any:
+    import pyabf
+
+    abf = pyabf.ABF(path, loadData=False)
+    if abf.abfVersion["major"] == 1 and abf.nOperationMode == _VARIABLE_LENGTH:
+        raise RecordingError(f"{path}: sweeps of different length in a file of version 1 cannot be read")
+    if abf.abfVersion["major"] == 1 and abf.dataByteStart < HEADER_BYTES_1:
+        # pyabf takes samples for the telegraphed gains, which a short header does not have.
+        for index in abf.channelList:
+            adc = abf._headerV1.nADCSamplingSeq[index]
+            if abf._headerV1.nTelegraphEnable[adc] == 1:
+                abf._dataGain[index] *= abf._headerV1.fTelegraphAdditGain[adc]
+    return abf
+
+
+def _current_clamp_channels(abf: Any, path: Path) -> list[int]:
+    """Channels of voltage and current, without those that the amplifier says are not of current clamp.
+
+    Raises:
+        RecordingError: No voltage is left, or the DACs command voltages only.
+    """
+    signals = [index for index in abf.channelList if quantity_of(abf.adcUnits[index]) is not None]
+    modes = {index: _telegraphed_mode(abf, index) for index in signals}
+    recorded = [index for index in signals if modes[index] in (None, _CURRENT_CLAMP)]
+    if not any(quantity_of(abf.adcUnits[index]) == "voltage" for index in recorded):
+        there = ", ".join(
+            f"'{name}' in {unit}{_MODES.get(modes.get(index), '')}"
+            for index, (name, unit) in enumerate(zip(abf.adcNames, abf.adcUnits, strict=True))
+        )
+        raise RecordingError(f"{path}: no voltage channel, so not current clamp (channels: {there})")
+    units = dac_names_and_units(abf)[1]
+    commanded = {quantity_of(unit) for index, unit in enumerate(units) if unit and waveform_source(abf, index)}
+    if commanded == {"voltage"} and _CURRENT_CLAMP not in modes.values():
+        raise RecordingError(f"{path}: its DAC commands a voltage, so it is voltage clamp")
+    return recorded
+
+
+def _telegraphed_mode(abf: Any, index: int) -> int | None:
+    """0: voltage clamp, 1: current clamp, 2: no current; None when the amplifier does not tell."""
+    if abf.abfVersion["major"] == 2:
+        section, adc = abf._adcSection, index
+    elif abf.dataByteStart >= HEADER_BYTES_1:
+        section, adc = abf._headerV1, abf._headerV1.nADCSamplingSeq[index]
+    else:
+        return None
+    tells = section.nTelegraphEnable[adc] and section.nTelegraphInstrument[adc] in _INSTRUMENTS_THAT_TELL
+    return int(section.nTelegraphMode[adc]) if tells else None
 
 
 def _check_sizes(content: bytes) -> None:
@@ -101,44 +155,3 @@ def _time_step_ms(abf: Any) -> float:
 
 def _protocol(abf: Any) -> str | None:
     return abf.protocol if abf.protocol and abf.protocol != "None" else None
-
-
-def _current_dac(abf: Any, path: Path) -> int:
-    """Index of the DAC that commands a current.
-
-    Raises:
-        RecordingError: There is none, or its command is not in the file.
-    """
-    currents = [index for index in abf.channelList if quantity_of(abf._getDacNameAndUnits(index)[1] or "") == "current"]
-    enabled = [index for index in currents if _waveform_source(abf, index) != 0]
-    if not currents:
-        raise RecordingError(f"{path}: no current was recorded and no DAC commands one (DAC units: {abf.dacUnits})")
-    dac: int = (enabled or currents)[0]
-    if len(enabled) > 1:
-        raise RecordingError(f"{path}: no current was recorded and {len(enabled)} DACs command one; which is unknown")
-    if _waveform_source(abf, dac) not in (0, 1):
-        raise RecordingError(
-            f"{path}: its stimulus came from another file and no current was recorded; "
-            "convert the recording to NWB or a table with the current in it"
-        )
-    if np.any(abf.userListEnable):
-        raise RecordingError(
-            f"{path}: a user list changes its stimulus from sweep to sweep and no current was recorded; "
-            "convert the recording to NWB or a table with the current in it"
-        )
-    lengths = set(abf._synchArraySection.lLength) if hasattr(abf, "_synchArraySection") else set()
-    if len(lengths) > 1:
-        raise RecordingError(f"{path}: its sweeps differ in length and no current was recorded")
-    return dac
-
-
-def _waveform_source(abf: Any, dac: int) -> int:
-    """0: the holding level only, 1: the epoch table, 2: a file."""
-    section = abf._headerV1 if abf.abfVersion["major"] == 1 else abf._dacSection
-    return int(section.nWaveformSource[dac]) if section.nWaveformEnable[dac] else 0
-
-
-def _command(abf: Any, sweep: int, dac: int, step_ms: float) -> Channel:
-    abf.setSweep(sweep, channel=dac)
-    name, unit = abf._getDacNameAndUnits(dac)
-    return Channel(np.array(abf.sweepC, dtype=np.float64), unit, step_ms, name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rheobase.features.errors import RecordingError
-from rheobase.features.readers.signals import check_sweep, reading, scale_to
+from rheobase.features.readers.signals import reading, scale_to
 from rheobase.features.recording import Channel, RawSweep
 
 if TYPE_CHECKING:
@@ -29,11 +29,15 @@ class IgorReader:
 
     suffixes: tuple[str, ...] = (".ibw",)
 
+    def cells(self, path: Path) -> set[str | None]:  # noqa: ARG002
+        """None: no such file names its cell."""
+        return {None}
+
     def read(self, path: Path) -> Iterator[RawSweep]:
         """The wave as a sweep of one channel.
 
         Raises:
-            RecordingError: Truncated or altered file, no data unit, or no recording (see `check_sweep`).
+            RecordingError: Truncated or altered file, no data unit, or a sampling interval that could be anything.
         """
         with reading(path, "an Igor wave"):
             content = path.read_bytes()
@@ -42,7 +46,7 @@ class IgorReader:
             from igor2 import binarywave
 
             wave = binarywave.load(io.BytesIO(content))["wave"]
-            yield check_sweep(RawSweep((_channel(wave, path),)), path)
+            yield RawSweep((_channel(wave, path),))
 
 
 def _check_header(content: bytes) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +16,7 @@ from rheobase.features.units import factor
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -24,13 +27,20 @@ Quantity = Literal["voltage", "current"]
 _UNITS: dict[Quantity, str] = {"voltage": "mV", "current": "nA"}
 # Beyond these no cell was recorded: the header's unit is not the one of the samples.
 _LIMITS: dict[Quantity, tuple[float, str]] = {"voltage": (1000.0, "1 V"), "current": (1000.0, "1 uA")}
+# Amplifiers sample cells at some kHz to some 100 kHz; beyond these the time is in another unit than stated.
+_STEP_LIMITS_MS = (0.0005, 2.0)
+
+
+# Spellings in files that no library of units knows.
+_SPELLINGS = {"volt": "V", "volts": "V", "amp": "A", "amps": "A", "ampere": "A", "amperes": "A"}
 
 
 @functools.cache
 def scale_to(unit: str, canonical: str) -> float | None:
     """Number that turns samples in `unit` into `canonical` when multiplied; None for another kind of unit."""
+    spelled, target = (_SPELLINGS.get(one.lower(), one) for one in (unit, canonical))
     try:
-        return factor(unit, canonical)
+        return factor(spelled, target)
     except UnitError:
         return None
 
@@ -102,14 +112,35 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise RecordingError(f"{path} cannot be read as {kind}: {reason}") from error
 
 
-def check_sweep(sweep: RawSweep, path: Path) -> RawSweep:
-    """The sweep itself, when its samples can be those of a recording.
+def library(name: str, extra: str, path: Path) -> ModuleType:
+    """A library that reads a format and need not be installed.
 
     Raises:
-        RecordingError: No samples, samples that are not finite, a voltage beyond 1 V or a current beyond
-            1 uA, or a sampling interval that is not a positive number.
+        RecordingError: It is not installed.
     """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise RecordingError(
+            f"{path}: reading {path.suffix} files needs {name.split('.')[0]}, which is not there ({error}); "
+            f"install it with: pip install 'rheobase[{extra}]'"
+        ) from error
+
+
+def check_sweep(sweep: RawSweep, path: Path) -> RawSweep:
+    """The sweep, its padding cut off, when its samples can be those of a recording.
+
+    Samples that are not numbers at the end of a sweep are padding, as of one that was stopped early: all channels
+    are cut there and the sweep says so. A channel that is alone in its file is not cut: its partner would not be.
+
+    Raises:
+        RecordingError: The sweep's own problem, no samples, samples that are not finite within the sweep, a
+            voltage beyond 1 V or a current beyond 1 uA, or a sampling interval that no amplifier has.
+    """
+    if sweep.problem is not None:
+        raise RecordingError(sweep.problem)
     where = f"{path}, sweep {sweep.sweep}" if sweep.sweep is not None else str(path)
+    sweep = _without_padding(sweep)
     for channel in sweep.channels:
         problem = _problem(channel)
         if problem:
@@ -117,13 +148,39 @@ def check_sweep(sweep: RawSweep, path: Path) -> RawSweep:
     return sweep
 
 
+def _without_padding(sweep: RawSweep) -> RawSweep:
+    lengths = {channel.values.shape for channel in sweep.channels}
+    if len(sweep.channels) < 2 or len(lengths) != 1 or len(next(iter(lengths))) != 1:
+        return sweep
+    samples = len(sweep.channels[0].values)
+    kept = min(_length_without_padding(channel.values) for channel in sweep.channels)
+    if kept in (0, samples):
+        return sweep
+    channels = tuple(replace(channel, values=channel.values[:kept]) for channel in sweep.channels)
+    note = f"the last {samples - kept} of {samples} samples are padding and were cut off"
+    return replace(sweep, channels=channels, note=f"{sweep.note}; {note}" if sweep.note else note)
+
+
+def _length_without_padding(values: NDArray[np.float64]) -> int:
+    if len(values) == 0 or not np.isnan(values[-1]):
+        return len(values)
+    numbers = np.flatnonzero(~np.isnan(values))
+    return int(numbers[-1]) + 1 if len(numbers) else 0
+
+
 def _problem(channel: Channel) -> str | None:
     if channel.values.ndim != 1:
         return f"expected one signal, got an array of shape {channel.values.shape}"
     if len(channel.values) == 0:
         return "there are no samples"
+    shortest, longest = _STEP_LIMITS_MS
     if not (np.isfinite(channel.time_step_ms) and channel.time_step_ms > 0):
         return f"the sampling interval is {channel.time_step_ms} ms"
+    if not shortest <= channel.time_step_ms <= longest:
+        return (
+            f"a sampling interval of {channel.time_step_ms:g} ms is not between {shortest} and {longest} ms; "
+            "the time is not in the unit that the file states, correct the unit in the file"
+        )
     low, high = float(np.min(channel.values)), float(np.max(channel.values))
     if not np.isfinite(low + high):
         missing = ~np.isfinite(channel.values)

@@ -10,11 +10,14 @@ from rheobase.features.errors import ModelError
 from rheobase.fitting.cells.compilation import load_mechanisms
 from rheobase.fitting.cells.ephys import ephys_model, insertions
 from rheobase.fitting.cells.model import UNIFORM, CellModel, CellParameter
+from rheobase.fitting.cells.sites import find_segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from rheobase.features.sites import RecordingSite
 
 # Changing these needs NEURON's own bookkeeping (axial resistances, capacitance), so no pointers for them.
 _SECTION_LEVEL = {"Ra", "cm"}
@@ -84,6 +87,25 @@ class CellInstance:
         for parameter in self.model.parameters:
             if parameter.name in self._targets:
                 self._targets[parameter.name].set(values[parameter.name], self._inner_values(parameter, values))
+
+    def reference(self, variable: str, site: RecordingSite | None = None) -> Any:
+        """Pointer to a variable at a place, for recording.
+
+        Args:
+            variable: As NEURON spells it: "v", "cai", "ica".
+            site: The place; None: the middle of the soma.
+
+        Raises:
+            ModelError: there is no such place in the model, or no such variable there.
+        """
+        segment = self.soma(0.5) if site is None else find_segment(self, site)
+        try:
+            return getattr(segment, f"_ref_{variable}")
+        except (AttributeError, NameError, LookupError, ValueError) as error:
+            raise ModelError(
+                f"{self.model.name}: there is no '{variable}' at '{site.name if site else 'soma'}' ({segment}); "
+                "insert a mechanism that has it there, or leave out the features measured from it"
+            ) from error
 
     def _inner_values(self, parameter: CellParameter, values: Mapping[str, float]) -> dict[str, float]:
         if parameter.distribution == UNIFORM:

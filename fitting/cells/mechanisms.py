@@ -11,6 +11,7 @@ from pathlib import Path
 from rheobase.features.errors import ModelError
 
 BUNDLED_FOLDER = Path(__file__).parent / "mod"
+_RAMP_CLAMP = Path(__file__).parent / "electrodes" / "RampClamp.mod"
 
 # What a section or NEURON's built-in mechanisms offer: variable -> unit.
 SECTION_VARIABLES = {"cm": "uF/cm2", "Ra": "ohm cm", "ena": "mV", "ek": "mV", "eca": "mV"}
@@ -104,3 +105,8 @@ def content_hash(mechanisms: tuple[Mechanism, ...]) -> str:
     for mechanism in sorted(mechanisms, key=lambda item: item.name):
         digest.update(mechanism.name.encode() + b"\0" + mechanism.text.encode() + b"\0")
     return digest.hexdigest()
+
+
+def ramp_clamp() -> Mechanism:
+    """The electrode for currents that rise linearly; NEURON's own have none that a variable time step can use."""
+    return parse_mechanism(_RAMP_CLAMP.read_text(encoding="utf-8"), _RAMP_CLAMP.name)

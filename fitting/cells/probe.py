@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rheobase.fitting.cells.instance import CellInstance
-from rheobase.fitting.cells.simulation import SomaClamp
+from rheobase.fitting.cells.simulation import Integrator, SomaClamp
 
 if TYPE_CHECKING:
     from rheobase.fitting.cells.evaluator import EvaluationSettings
@@ -37,7 +37,7 @@ class CostProbe:
 
     def __init__(self, model: CellModel, settings: EvaluationSettings) -> None:
         self._instance = CellInstance(model)
-        self._clamp = SomaClamp(self._instance, settings.absolute_tolerance)
+        self._clamp = SomaClamp(self._instance, Integrator(absolute_tolerance=settings.absolute_tolerance))
         self._middle = {p.name: p.dimension.value(0.5) for p in model.free_parameters}
         self._instance.set_parameters(self._middle)
 

@@ -68,7 +68,7 @@ class SurrogateRecorder:
     def __init__(self, model: CellModel, plan: SurrogatePlan) -> None:
         self._plan = plan
         self._instance = CellInstance(model)
-        self._clamp = SomaClamp(self._instance)
+        self._clamp = SomaClamp(self._instance, spike_threshold_mV=_SPIKE_THRESHOLD_mV)
 
     def record(self, cell: str, parameters: Mapping[str, float], seed: int) -> list[Recording]:
         """All sweeps of one virtual cell.
@@ -86,7 +86,7 @@ class SurrogateRecorder:
         longest = max(step.duration_ms for step in self._plan.steps)
 
         def spikes(amplitude_nA: float) -> bool:
-            trace = self._clamp.step(held, amplitude_nA, 0.0, longest, 5.0, stop_above_mV=_SPIKE_THRESHOLD_mV)
+            trace = self._clamp.spikes_at(held, amplitude_nA, longest)
             return trace.spikes(_SPIKE_THRESHOLD_mV) > 0
 
         threshold = find_threshold_current(spikes, first_guess_nA=0.1, largest_nA=5.0, precision=0.01)

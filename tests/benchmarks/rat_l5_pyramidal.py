@@ -56,7 +56,7 @@ def summarize(folder: Path) -> dict[str, object]:
         "features": len(best.scores),
         "free_parameters": len(best.parameters),
         "evaluations": len(frame),
-        "minutes": round(state["search_seconds"] / 60.0, 1),
+        "minutes": round(sum(stage["seconds"] for stage in state["stages"].values()) / 60.0, 1),
         "cpu_minutes": round(float(frame["cpu_seconds"].sum()) / 60.0, 1),
         "accepted": ensemble.accepted_in_record,
         "best_sum": round(best.total, 2),

@@ -64,6 +64,25 @@ class Faulty:
         resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
         np.ones(1 << 40)
 
+    def hoard(self, megabytes: int, seconds: float = 0.0) -> int:
+        """Take memory and keep it, some in every tenth of a second; then go on for a while."""
+        for _ in range(0, megabytes, 50):
+            self.hoarded = [*getattr(self, "hoarded", []), np.ones(50 * 125_000)]
+            time.sleep(0.1 if seconds else 0.0)
+        time.sleep(seconds)
+        return os.getpid()
+
+    def complain_and_abort(self, words: str) -> None:
+        """As C code does that finds something wrong with itself."""
+        os.write(2, words.encode())
+        os.abort()
+
+    def print_much(self, lines: int) -> int:
+        """NEURON's print statements end in the same place."""
+        for line in range(lines):
+            print("line", line, "of what nobody reads")
+        return lines
+
     def unsendable(self) -> object:
         return lambda: None
 
@@ -114,3 +133,7 @@ def breaks() -> object:
 
 def crashes() -> object:
     return ctypes.string_at(0)
+
+
+def hoards() -> object:
+    return Faulty().hoard(100_000, 3600.0)

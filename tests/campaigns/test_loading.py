@@ -282,7 +282,8 @@ def test_overrides_reach_parameters_whose_names_have_dots(tmp_path: Path) -> Non
     assert texts["gNaTgbar_NaTg.somatic"] is None
     assert campaign.recordings.surrogates is not None
     assert campaign.recordings.surrogates.hidden["g_pas.all"] == "2.5e-5 S/cm2"
-    assert campaign.features.protocols["IDrest"].levels == (150.0,)
+    (level,) = campaign.features.protocols["IDrest"].levels
+    assert level.amplitude.value == 150.0
     assert campaign.search.wall_time == 120.0
     names = {parameter.name for parameter in build_model(campaign).parameters}
     assert "gIhbar_Ih.all" in names

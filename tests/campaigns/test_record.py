@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rheobase.campaigns.record import ROWS_PER_FILE, EvaluationRecord, RecordedEvaluation, read_frame
+from rheobase.campaigns.record import (
+    ROWS_PER_FILE,
+    EvaluationRecord,
+    RecordedEvaluation,
+    read_frame,
+    read_frames,
+)
 from rheobase.features.errors import CampaignError
 from tests.campaigns.processes import Running
 from tests.campaigns.rows import OBJECTIVES, PARAMETERS, row
@@ -177,10 +183,112 @@ def test_a_record_of_other_objectives_is_refused(tmp_path: Path) -> None:
     _filled(tmp_path / "parquet", 2).close()
     _filled(tmp_path / "tail", 2)
     for folder in (tmp_path / "parquet", tmp_path / "tail"):
-        with pytest.raises(CampaignError, match=r"other features than the campaign has now \(.*sag_ratio1"):
-            EvaluationRecord(folder, PARAMETERS, [*OBJECTIVES, "IV_-40.soma.v.sag_ratio1"])
-        with pytest.raises(CampaignError, match=r"other parameters than the campaign has now \(gNaTgbar"):
+        with pytest.raises(CampaignError, match=r"with features that the campaign does not have now \(threshold_c"):
+            EvaluationRecord(folder, PARAMETERS, [OBJECTIVES[1], "IV_-40.soma.v.sag_ratio1"])
+        with pytest.raises(CampaignError, match=r"with parameters that the campaign does not have now \(gNaTgbar"):
             EvaluationRecord(folder, PARAMETERS[:1], OBJECTIVES)
+
+
+@pytest.mark.parametrize("place", ["parameters", "features", "scores"])
+def test_names_that_the_record_does_not_know_are_refused(tmp_path: Path, place: str) -> None:
+    record = _filled(tmp_path, 1)
+    with pytest.raises(ValueError, match=r"only parameters and objectives that the record knows, got sag_ratio1 too"):
+        record.append(dataclasses.replace(row(1), **{place: {"sag_ratio1": 1.0}}))
+    record.append(row(1))
+    assert _numbers(tmp_path) == [0, 1]
+
+
+def _stage_rows() -> list[RecordedEvaluation]:
+    """What stages write: one that frees and scores a part, one at another fidelity, one that excludes."""
+    early = dataclasses.replace(
+        row(0), search="passive", parameters={PARAMETERS[0]: 1e-5}, features={}, scores={OBJECTIVES[0]: 1.5}
+    )
+    coarse = dataclasses.replace(row(1), fidelity="100 um")
+    return [early, coarse, dataclasses.replace(row(2), scores={OBJECTIVES[1]: 9.0}, excluded=True), row(3)]
+
+
+@pytest.mark.parametrize("compacted", [True, False])
+def test_rows_of_stages_keep_what_they_have(tmp_path: Path, compacted: bool) -> None:
+    record = _open(tmp_path)
+    for entry in _stage_rows():
+        record.append(entry)
+    if compacted:
+        record.compact()
+    assert list(record.rows()) == _stage_rows()
+    assert list(_open(tmp_path).rows()) == _stage_rows()
+    assert [entry.number for entry in record.rows("search")] == [1, 2, 3]
+    assert list(record.rows("none")) == []
+    for table in (record.frame(), read_frame(tmp_path)):
+        assert table is not None
+        assert list(table["excluded"]) == [False, False, True, False]
+        assert list(table["fidelity"]) == ["", "100 um", "", ""]
+        assert list(table[f"parameter.{PARAMETERS[1]}"].isna()) == [True, False, False, False]
+        assert list(table[f"score.{OBJECTIVES[0]}"].isna()) == [False, False, True, False]
+
+
+def _as_written_before(folder: Path, first: int) -> None:
+    """Take the later columns out of a record's files, as if an earlier version had written them."""
+    import pyarrow.parquet
+
+    part = folder / "part-000000.parquet"
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(part).drop_columns(["excluded", "fidelity"]), part)
+    lines = []
+    for number in range(first, first + 2):
+        content = vars(row(number)).copy()
+        del content["excluded"], content["fidelity"]
+        lines.append(json.dumps(content, separators=(",", ":")) + "\n")
+    (folder / "tail.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def test_records_of_earlier_versions_are_read_and_go_on(tmp_path: Path) -> None:
+    _filled(tmp_path, 3).close()
+    _as_written_before(tmp_path, 3)
+    seen = read_frame(tmp_path)
+    assert seen is not None
+    assert list(seen["number"]) == list(range(5))
+    record = _open(tmp_path)
+    record.append(dataclasses.replace(row(5), excluded=True, fidelity="coarse"))
+    assert list(record.rows())[:5] == [row(number) for number in range(5)]
+    record.close()
+    seen = read_frame(tmp_path)
+    assert seen is not None
+    assert seen["excluded"].dtype == bool
+    assert list(seen["excluded"]) == [False] * 5 + [True]
+    assert list(seen["fidelity"]) == [""] * 5 + ["coarse"]
+
+
+def test_the_table_has_the_columns_of_all_files(tmp_path: Path) -> None:
+    """Targets were changed twice; what was measured at each time can be scored anew."""
+    _filled(tmp_path, 2).close()
+    more = [*OBJECTIVES, "IV_-40.soma.v.sag_ratio1"]
+    record = EvaluationRecord(tmp_path, PARAMETERS, more)
+    record.append(dataclasses.replace(row(2), features={more[2]: 0.9}, scores=dict.fromkeys(more, 1.0)))
+    assert list(record.rows())[:2] == [row(0), row(1)]
+    record.close()
+    other = EvaluationRecord(tmp_path, PARAMETERS, [*more, "new"])
+    other.append(dataclasses.replace(row(3), features={"new": 5.0}, scores={"new": 2.0}))
+    table = read_frame(tmp_path)
+    assert table is not None
+    assert list(table["feature.threshold_current"][:2]) == [0.0, 0.1]
+    assert table["feature.IV_-40.soma.v.sag_ratio1"].isna().tolist() == [True, True, False, True]
+    assert table["feature.new"].isna().tolist() == [True, True, True, False]
+    pieces = list(read_frames(tmp_path))
+    assert [len(piece) for piece in pieces] == [2, 1, 1]
+    assert [number for piece in pieces for number in piece["number"]] == [0, 1, 2, 3]
+
+
+def test_opening_reads_no_data_of_earlier_files(tmp_path: Path) -> None:
+    _filled(tmp_path, 50).close()
+    _filled(tmp_path, 5, 50).close()
+    part = tmp_path / "part-000000.parquet"
+    content = bytearray(part.read_bytes())
+    content[8:300] = bytes(292)
+    part.write_bytes(content)
+    record = _open(tmp_path)
+    record.append(row(55))
+    assert len(record) == 56
+    with pytest.raises(CampaignError, match=r"part-000000\.parquet is damaged"):
+        list(record.rows())
 
 
 def test_thousands_of_rows_go_to_parquet_by_themselves(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from rheobase.campaigns.record import read_frame
-from rheobase.features.targets import read_targets
+from rheobase.features.targets_file import read_targets
 from rheobase.fitting.ensembles.ensemble import read_ensemble
 from tests.campaigns.processes import Running
 from tests.campaigns.tiny import write_tiny

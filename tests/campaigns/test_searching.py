@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rheobase.campaigns.ending import Budget
 from rheobase.campaigns.pool import Outcome, Task
 from rheobase.campaigns.record import EvaluationRecord, RecordedEvaluation
-from rheobase.campaigns.searching import Budget, replay, run_search
+from rheobase.campaigns.searching import SearchRun, replay, run_search
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.evaluation import Evaluation
-from rheobase.fitting.search.evolution import EvolutionarySearch, EvolutionSettings
+from rheobase.fitting.search.algorithm import Setup
+from rheobase.fitting.search.evolution import Evolution, EvolutionOptions
 from rheobase.fitting.search.space import Dimension
+from rheobase.fitting.search.unit_cube import UnitCubeSearch
 from rheobase.objectives.scores import FAILURE_SCORE
 from tests.campaigns.inline_pool import InlinePool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from rheobase.campaigns.pool import Pool
+    from rheobase.fitting.evaluation import Bound
+    from rheobase.fitting.search.interface import Search
 
 DIMENSIONS = (Dimension("g_pas.all", 1e-5, 1e-3, logarithmic=True), Dimension("e_pas.all", -90.0, -60.0))
 OBJECTIVES = ("near", "far")
@@ -31,27 +38,39 @@ OBJECTIVES = ("near", "far")
 class Toy:
     """Two distances in the unit square, at odds with each other; a corner where evaluations fail."""
 
-    def evaluate(self, parameters: Mapping[str, float]) -> Evaluation:
+    steepness = 1.0
+
+    def evaluate(self, parameters: Mapping[str, float], _: bool = False, bound: Bound | None = None) -> Evaluation:
         x, y = (dimension.position(parameters[dimension.name]) for dimension in DIMENSIONS)
         if x > 0.9:
-            return Evaluation({}, dict.fromkeys(OBJECTIVES, FAILURE_SCORE), "threshold_current: no spike", 0.1)
-        scores = {"near": 10 * math.hypot(x - 0.2, y - 0.3), "far": 10 * math.hypot(x - 0.6, y - 0.7)}
-        return Evaluation({"near": x, "far": y}, scores, None, 0.1)
+            failure = "threshold_current: no spike"
+            return Evaluation({}, dict.fromkeys(OBJECTIVES, FAILURE_SCORE), failure, cpu_seconds=0.1)
+        scores = {
+            "near": 10 * math.hypot(x - 0.2, y - 0.3) ** self.steepness,
+            "far": 10 * math.hypot(x - 0.6, y - 0.7) ** self.steepness,
+        }
+        if bound is not None and bound.excludes({"near": scores["near"]}):
+            return Evaluation({"near": x}, {"near": scores["near"]}, excluded=True, cpu_seconds=0.05)
+        return Evaluation({"near": x, "far": y}, scores, cpu_seconds=0.1)
 
 
 class Seen:
     """A watcher that remembers."""
 
     def __init__(self) -> None:
+        self.earlier: list[RecordedEvaluation] = []
         self.rows: list[RecordedEvaluation] = []
+
+    def recorded(self, row: RecordedEvaluation) -> None:
+        self.earlier.append(row)
 
     def evaluated(self, row: RecordedEvaluation) -> None:
         self.rows.append(row)
 
 
-def _search(*, deterministic: bool, seed: int = 5, algorithm: str = "ibea", population: int = 8) -> EvolutionarySearch:
-    settings = EvolutionSettings(algorithm, population, deterministic)
-    return EvolutionarySearch(DIMENSIONS, OBJECTIVES, settings, seed)
+def _search(*, deterministic: bool, seed: int = 5, algorithm: str = "ibea", population: int = 8) -> Search:
+    setup = Setup(len(DIMENSIONS), len(OBJECTIVES), seed, population, deterministic=deterministic)
+    return UnitCubeSearch(DIMENSIONS, OBJECTIVES, Evolution(setup, EvolutionOptions(), algorithm), deterministic)
 
 
 def _record(folder: Path) -> EvaluationRecord:
@@ -73,9 +92,8 @@ def _run(
     stop: Callable[[], bool] = (lambda: False) if stop_after is None else (lambda: len(seen.rows) >= stop_after)
     try:
         search = _search(deterministic=deterministic, algorithm=algorithm, seed=seed)
-        return run_search(
-            "search", search, pool, record, OBJECTIVES, Budget(evaluations, wall_s, 10.0), [seen], stop
-        ), seen
+        run = SearchRun("search", Budget(evaluations, wall_s), OBJECTIVES, 10.0, deterministic)
+        return run_search(run, search, pool, record, [seen], stop) is not None, seen
     finally:
         record.close()
 
@@ -138,9 +156,8 @@ def test_an_asynchronous_search_is_replayed_exactly(tmp_path: Path, stopped: int
     record, seen = _record(tmp_path), Seen()
     search = _search(deterministic=False)
     pool = InlinePool(Toy(), 4, seed=3)
-    run_search(
-        "search", search, pool, record, OBJECTIVES, Budget(60, None, 1.0), [seen], lambda: len(seen.rows) >= stopped
-    )
+    run = SearchRun("search", Budget(60), OBJECTIVES, 1.0)
+    run_search(run, search, pool, record, [seen], lambda: len(seen.rows) >= stopped)
     fresh = _search(deterministic=False)
     rows = list(record.rows())
     progress = replay(fresh, rows)
@@ -235,7 +252,8 @@ def test_failed_tasks_get_failure_scores_and_the_search_goes_on(tmp_path: Path) 
 class Odd(Toy):
     """Scores and features that are no numbers, as a defective evaluator may give."""
 
-    def evaluate(self, parameters: Mapping[str, float]) -> Evaluation:
+    def evaluate(self, parameters: Mapping[str, float], _: bool = False, bound: Bound | None = None) -> Evaluation:
+        del bound
         x = DIMENSIONS[0].position(parameters["g_pas.all"])
         if x < 0.5:
             return Evaluation({"near": math.nan, "far": 1.0}, {"near": 1.0, "far": 2.0})
@@ -254,9 +272,9 @@ def test_what_is_not_a_number_costs_a_candidate_not_the_campaign(tmp_path: Path)
 
 def test_the_wall_time_ends_a_search(tmp_path: Path) -> None:
     class Slow(Toy):
-        def evaluate(self, parameters: Mapping[str, float]) -> Evaluation:
+        def evaluate(self, parameters: Mapping[str, float], _: bool = False, bound: Bound | None = None) -> Evaluation:
             time.sleep(0.02)
-            return super().evaluate(parameters)
+            return super().evaluate(parameters, bound=bound)
 
     ended, seen = _run(tmp_path, InlinePool(Slow(), 2), evaluations=10_000, wall_s=0.3)
     assert ended
@@ -306,3 +324,91 @@ def test_a_stop_is_seen_before_the_next_question(tmp_path: Path) -> None:
     ended, seen = _run(tmp_path, InlinePool(Toy(), 2), evaluations=10, stop_after=0)
     assert not ended
     assert _numbers(seen.rows) == []
+
+
+def test_watchers_see_what_earlier_runs_recorded(tmp_path: Path) -> None:
+    _run(tmp_path, InlinePool(Toy(), 3, seed=1), evaluations=20)
+    before = list(_record(tmp_path).rows())
+    _, seen = _run(tmp_path, InlinePool(Toy(), 3, seed=1), evaluations=30)
+    assert seen.earlier == before
+    assert len(seen.rows) == 10
+
+
+def test_replaying_holds_one_row_at_a_time(tmp_path: Path) -> None:
+    _run(tmp_path, InlinePool(Toy(), 5, seed=1), evaluations=60, deterministic=False)
+    contents = [vars(entry) for entry in _record(tmp_path).rows()]
+    alive: list[weakref.ref[RecordedEvaluation]] = []
+
+    def rows() -> Iterator[RecordedEvaluation]:
+        for content in contents:
+            entry = RecordedEvaluation(**content)
+            alive.append(weakref.ref(entry))
+            yield entry
+            del entry
+            assert sum(one() is not None for one in alive) <= 1
+
+    assert replay(_search(deterministic=False), rows()).told == 60
+
+
+def test_a_record_without_some_objectives_is_refused(tmp_path: Path) -> None:
+    _run(tmp_path, InlinePool(Toy()), evaluations=12)
+    rows = [dataclasses.replace(entry, scores={"near": 1.0}, excluded=False) for entry in _record(tmp_path).rows()]
+    with pytest.raises(CampaignError, match="made by another version of the search"):
+        replay(_search(deterministic=True), rows)
+
+
+class Steep(Toy):
+    """One objective alone may be enough to exclude a candidate."""
+
+    steepness = 4.0
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_excluded_candidates_are_recorded_as_such_and_replayed(tmp_path: Path, deterministic: bool) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    _, seen = _run(whole, InlinePool(Steep()), evaluations=80, deterministic=deterministic)
+    excluded = [entry for entry in seen.rows if entry.excluded]
+    assert 0 < len(excluded) < 60
+    assert all(list(entry.scores) == ["near"] and entry.failure is None for entry in excluded)
+    while not _run(parts, InlinePool(Steep()), evaluations=80, deterministic=deterministic, stop_after=20)[0]:
+        pass
+    assert _results(parts) == _results(whole)
+    assert [entry.number for entry in _record(parts).rows() if entry.excluded] == [entry.number for entry in excluded]
+
+
+class Timed(InlinePool):
+    """Notes the time limits; a few of the tasks are given up at them."""
+
+    def __init__(self, usual_s: float) -> None:
+        super().__init__(self, 3, seed=1, fail=self._failure)
+        self._usual_s = usual_s
+        self.limits_s: list[float] = []
+
+    def evaluate(self, *_: object) -> Evaluation:
+        return Evaluation({}, dict.fromkeys(OBJECTIVES, 1.0), cpu_seconds=self._usual_s)
+
+    def submit(self, task: Task) -> None:
+        self.limits_s.append(task.limit_s)
+        super().submit(task)
+
+    @staticmethod
+    def _failure(task: Task) -> str | None:
+        return f"timeout: no answer within {task.limit_s:g} s of CPU time" if task.key % 200 == 199 else None
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_time_limits_learn_where_they_may(tmp_path: Path, learns: bool) -> None:
+    def limits_s(evaluations: int) -> list[float]:
+        record, pool = _record(tmp_path), Timed(usual_s=4.0)
+        run = SearchRun("search", Budget(evaluations), OBJECTIVES, 60.0, deterministic=not learns)
+        assert run_search(run, _search(deterministic=False), pool, record, [], lambda: False)
+        record.close()
+        return pool.limits_s
+
+    first = limits_s(300)
+    assert first[:100] == [60.0] * 100
+    assert first[-1] == (12.0 if learns else 60.0)
+    assert limits_s(310) == [12.0 if learns else 60.0] * 10, "what was learnt is learnt again from the record"
+    given_up = next(entry for entry in _record(tmp_path).rows() if entry.number == 199)
+    assert given_up.failure == f"timeout: no answer within {12.0 if learns else 60.0:g} s of CPU time"
+    assert given_up.cpu_seconds == 1.5, "the pool's figure"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,10 @@ import pytest
 
 from rheobase.campaigns import cli
 from rheobase.campaigns.loading import library
+from rheobase.campaigns.record import EvaluationRecord, read_frame
 from rheobase.fitting.cells.mechanisms import BUNDLED_FOLDER
 from tests.campaigns.processes import Running
+from tests.campaigns.rows import row
 from tests.campaigns.tiny import write_tiny
 
 if TYPE_CHECKING:
@@ -55,7 +59,8 @@ def test_check_prints_plan_and_cost_and_writes_nothing(
     assert "g_pas.all: 1e-05 to 0.0002 S/cm2, logarithmic" in said
     assert "gNaTgbar_NaTg.somatic: 0.1 to 1 S/cm2" in said
     assert "population 6, 18 evaluations" in said
-    assert re.search(r"cost, estimated: .* CPU s for an evaluation; \d+ minutes on 2 workers", said)
+    assert re.search(r"cost of an evaluation, estimated: \d+\.\d s simulated and up to \d+\.\d CPU s", said)
+    assert re.search(r"18 evaluations; at most \d+ minutes on 2 workers", said)
     assert said.endswith("Everything is in order.\n")
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -84,6 +89,44 @@ def test_status_of_a_finished_campaign(
     assert "search: 12 of 12 evaluations" in said
     assert re.search(r"best: sum \d+\.\d, worst score \d+\.\d\d; median sum \d+\.\d; \d+ accepted", said)
     assert f"report: {finished / 'report.html'}" in said
+
+
+def test_status_counts_what_is_no_result_apart(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Excluded candidates, coarse discretisations and failures by their kinds; most of it in Parquet."""
+    for name in ("state.json", "targets.json"):
+        shutil.copy(finished / name, tmp_path / name)
+    frame = read_frame(finished / "record")
+    assert frame is not None
+    objectives = [name.removeprefix("score.") for name in frame if name.startswith("score.")]
+    full = dataclasses.replace(
+        row(0),
+        parameters={},
+        features={},
+        scores=dict.fromkeys(objectives, 2.0),
+        failure=None,
+        fidelity=frame["fidelity"][0],
+    )
+    record = EvaluationRecord(tmp_path / "record", [], objectives)
+    kinds = [
+        {},
+        {"scores": dict.fromkeys(objectives, 7.0)},
+        {"scores": dict.fromkeys(objectives, 0.1), "fidelity": "one segment a section"},
+        {"scores": {objectives[0]: 0.1}, "excluded": True},
+        {"scores": dict.fromkeys(objectives, 250.0), "failure": "timeout: no answer within 3 s of CPU time"},
+        {"scores": dict.fromkeys(objectives, 250.0), "failure": "timeout: no answer within 4 s of CPU time"},
+        {"scores": dict.fromkeys(objectives, 250.0), "failure": "memory: used more than 4 GiB"},
+    ]
+    for number, kind in enumerate(kinds):
+        record.append(dataclasses.replace(full, number=number, **kind))  # type: ignore[arg-type]
+        if number == 4:
+            record.compact()
+    said = _said(capsys, monkeypatch, "status", tmp_path)
+    assert "search: 7 of 12 evaluations, 0.0 CPU minutes" in said
+    assert f"best: sum {2.0 * len(objectives):.1f}, worst score 2.00; median sum " in said
+    assert "; 1 accepted" in said
+    assert "ended early: 2 timeout, 1 excluded, 1 memory" in said
 
 
 def test_status_and_report_leave_a_running_campaign_alone(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rheobase.campaigns.study import ALL_OF_THE_FIRST, THEN_THE_BEST, StudyMirror
+from rheobase.campaigns.study import ALL_OF_THE_FIRST, ELITES, THEN_PER_DOUBLING, StudyMirror
 from rheobase.fitting.search.space import Dimension
 from rheobase.objectives.scores import summarize
 from tests.campaigns.processes import Running
@@ -38,7 +40,10 @@ print(json.dumps([
 
 
 def _mirror(journal: Path, recorded: Iterable[RecordedEvaluation] = ()) -> StudyMirror:
-    return StudyMirror(journal, "tiny", DIMENSIONS, recorded)
+    mirror = StudyMirror(journal, "tiny", DIMENSIONS)
+    for entry in recorded:
+        mirror.recorded(entry)
+    return mirror
 
 
 def _trials(journal: Path) -> list[dict[str, Any]]:
@@ -59,8 +64,10 @@ def test_every_evaluation_can_be_read_by_another_process(tmp_path: Path) -> None
     assert len(trials) == 12
     for number, trial in enumerate(trials):
         recorded = row(number)
-        assert trial["state"] == "COMPLETE"
-        assert trial["value"] == pytest.approx(summarize(recorded.scores).total)
+        total = pytest.approx(summarize(recorded.scores).total)
+        assert trial["state"] == ("FAIL" if recorded.failure else "COMPLETE")
+        assert trial["value"] == (None if recorded.failure else total)
+        assert trial["attributes"]["sum of scores"] == total
         assert trial["parameters"] == recorded.parameters
         assert trial["attributes"]["evaluation"] == f"search {number}"
         assert trial["attributes"]["worst score"] == pytest.approx(max(recorded.scores.values()))
@@ -117,19 +124,71 @@ def test_the_lock_of_a_killed_run_does_not_hang_the_next(tmp_path: Path, monkeyp
     assert len(_trials(tmp_path / "runs" / "study.journal")) == 2
 
 
-def test_beyond_the_first_thousands_only_elites_are_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    added = []
-    monkeypatch.setattr(StudyMirror, "_add", lambda _, entry: added.append(entry.number))
+def test_partial_rows_and_fidelities(tmp_path: Path) -> None:
+    journal = tmp_path / "study.journal"
+    partial = {"parameters": {PARAMETERS[0]: 2e-5}, "scores": {"threshold_current": 3.0}, "features": {}}
+    excluded = dataclasses.replace(row(0), **partial, excluded=True)
+    coarse = dataclasses.replace(row(2), fidelity="100 um")
+    _mirror(journal, [excluded, coarse])
+    first, second = _trials(journal)
+    assert (first["state"], first["value"], first["parameters"]) == ("PRUNED", None, {PARAMETERS[0]: 2e-5})
+    assert first["attributes"]["sum of scores"] == 3.0
+    assert "fidelity" not in first["attributes"]
+    assert (second["state"], second["attributes"]["fidelity"]) == ("COMPLETE", "100 um")
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the rows that the mirror adds; nothing is written, which would take a millisecond each."""
+    numbers: list[int] = []
+    monkeypatch.setattr(StudyMirror, "_add", lambda _, entry: numbers.append(entry.number))
+    return numbers
+
+
+def _whole(number: int, total: float) -> RecordedEvaluation:
+    return dataclasses.replace(row(number, total), failure=None)
+
+
+def test_beyond_the_first_thousands_only_elites_are_added(tmp_path: Path, added: list[int]) -> None:
     mirror = _mirror(tmp_path / "study.journal")
     for number in range(ALL_OF_THE_FIRST):
-        mirror.evaluated(row(number, 1000.0 - number / 10))
+        mirror.evaluated(_whole(number, 1000.0 - number / 10))
     assert len(added) == ALL_OF_THE_FIRST
     best_so_far = 1000.0 - (ALL_OF_THE_FIRST - 1) / 10
-    hundredth = 1000.0 - (ALL_OF_THE_FIRST - THEN_THE_BEST) / 10
+    hundredth = 1000.0 - (ALL_OF_THE_FIRST - ELITES) / 10
     cases = [(hundredth + 1.0, False), (1e6, False), (hundredth - 0.01, True), (best_so_far - 1, True), (2000.0, False)]
     for place, (total, _) in enumerate(cases):
-        mirror.evaluated(row(ALL_OF_THE_FIRST + place, total))
+        mirror.evaluated(_whole(ALL_OF_THE_FIRST + place, total))
     assert added[ALL_OF_THE_FIRST:] == [ALL_OF_THE_FIRST + place for place, (_, wanted) in enumerate(cases) if wanted]
+    mirror.evaluated(dataclasses.replace(_whole(5000, 1.0), failure="holding: the cell fires"))
+    mirror.evaluated(dataclasses.replace(_whole(5001, 1.0), excluded=True))
+    assert added[-1] < 5000
+
+
+def test_a_search_that_gets_better_all_the_time_does_not_fill_the_journal(tmp_path: Path, added: list[int]) -> None:
+    mirror = _mirror(tmp_path / "study.journal")
+    generator = random.Random(1)
+    count = 16 * ALL_OF_THE_FIRST
+    totals = [(1000.0 - 900.0 * number / count) * generator.uniform(0.9, 1.1) for number in range(count)]
+    for number, total in enumerate(totals):
+        mirror.evaluated(_whole(number, total))
+    clearly_better = 250  # at most ln(1000 / 81) / ln(1 / 0.99)
+    assert len(added) <= ALL_OF_THE_FIRST + 5 * THEN_PER_DOUBLING + clearly_better
+    for begin in (2 * ALL_OF_THE_FIRST, 4 * ALL_OF_THE_FIRST, 8 * ALL_OF_THE_FIRST):
+        assert sum(begin <= number < 2 * begin for number in added) >= 50, "a part of the search cannot be seen"
+    assert min(totals[number] for number in added) <= 1.01 * min(totals)
+
+
+def test_resuming_chooses_the_same(tmp_path: Path, added: list[int]) -> None:
+    generator = random.Random(2)
+    rows = [_whole(number, generator.uniform(50, 5000)) for number in range(3 * ALL_OF_THE_FIRST)]
+    _mirror(tmp_path / "one.journal", rows)
+    at_once = added.copy()
+    added.clear()
+    mirror = _mirror(tmp_path / "two.journal", rows[:2500])
+    for entry in rows[2500:]:
+        mirror.evaluated(entry)
+    assert added == at_once
 
 
 def test_a_dashboard_shows_the_campaign(tmp_path: Path) -> None:
@@ -148,8 +207,11 @@ def test_a_dashboard_shows_the_campaign(tmp_path: Path) -> None:
         shown = _get(f"http://127.0.0.1:{port}/api/studies/{number}?after=0", server)
         assert len(shown["trials"]) == 9
         for number, trial in enumerate(shown["trials"]):
-            assert trial["state"] == "Complete"
-            assert float(trial["values"][0]) == pytest.approx(summarize(row(number).scores).total)
+            if row(number).failure:
+                assert trial["state"] == "Fail"
+            else:
+                assert trial["state"] == "Complete"
+                assert float(trial["values"][0]) == pytest.approx(summarize(row(number).scores).total)
     finally:
         server.kill()
         server.wait()

@@ -86,6 +86,60 @@ def test_a_hang_costs_its_time_limit(simulator: SupervisedSimulator, method: str
     assert simulator.call("add", (1,), _LIMIT_S) == 11
 
 
+def test_memory_beyond_the_limit_ends_the_process() -> None:
+    simulator = SupervisedSimulator(faults.Faulty, (10,), memory_limit_GiB=0.5)
+    before, begin = simulator.process_id, time.monotonic()
+    with pytest.raises(SimulatorLost, match=r"^memory: used more than 0\.5 GiB$"):
+        simulator.call("hoard", (100_000, 3600.0), _LIMIT_S)
+    assert time.monotonic() - begin < 10.0
+    assert ends(before)
+    assert simulator.call("hoard", (50, 0.3), _LIMIT_S) == simulator.process_id
+    simulator.close()
+
+
+def test_what_calls_leave_behind_in_memory_is_not_charged_to_a_later_one() -> None:
+    simulator = SupervisedSimulator(faults.Faulty, (10,), memory_limit_GiB=0.6)
+    processes = [simulator.call("hoard", (100,), _LIMIT_S) for _ in range(12)]
+    assert 2 <= len(set(processes)) <= 6, "600 MB would have been exceeded, or each call began anew"
+    simulator.close()
+
+
+def test_a_factory_that_needs_too_much_memory() -> None:
+    with pytest.raises(BuildError, match=r"could not be built: memory: used more than 0\.3 GiB$"):
+        SupervisedSimulator(faults.hoards, (), memory_limit_GiB=0.3)
+
+
+def test_cpu_time_of_calls_is_known(simulator: SupervisedSimulator) -> None:
+    with pytest.raises(SimulatorLost, match="timeout"):
+        simulator.call("spin", (), 0.5)
+    assert 0.4 < simulator.cpu_seconds < 5.0
+    simulator.call("slow_square", (3, 0.6), _LIMIT_S)
+    assert simulator.cpu_seconds < 0.2, "sleep takes none"
+
+
+@pytest.mark.parametrize(
+    ("words", "quoted"),
+    [
+        ("nrn: out of segments\n", "; it said: nrn: out of segments"),
+        ("first\nfree(): invalid pointer\n\n  \n", "; it said: free\\(\\): invalid pointer"),
+        ("no end of line", "; it said: no end of line"),
+        ("\xe9\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "; it said: .+"),
+        ("x" * 100_000 + "\n", f"; it said: {'x' * 200}"),
+        ("", ""),
+    ],
+)
+def test_last_words_are_quoted(simulator: SupervisedSimulator, words: str, quoted: str) -> None:
+    with pytest.raises(SimulatorLost, match=rf"^crash: the simulator was ended by SIGABRT{quoted}$"):
+        simulator.call("complain_and_abort", (words,), _LIMIT_S)
+    assert simulator.call("add", (1,), _LIMIT_S) == 11
+
+
+def test_words_of_earlier_calls_are_not(simulator: SupervisedSimulator) -> None:
+    assert simulator.call("print_much", (100_000,), _LIMIT_S) == 100_000, "a full pipe has stopped it"
+    with pytest.raises(SimulatorLost, match=r"^crash: the simulator was ended by SIGSEGV$"):
+        simulator.call("segfault", (), _LIMIT_S)
+
+
 def test_an_answer_that_breaks_off_is_a_crash(simulator: SupervisedSimulator) -> None:
     descriptor = _pipe_of(simulator.process_id)
     with pytest.raises(SimulatorLost, match=r"^crash: the simulator ended with exit code 0$"):
@@ -120,7 +174,7 @@ def test_close_leaves_no_process_and_no_file(tmp_path: Path, monkeypatch: pytest
     simulator.close()
     assert not Path(f"/proc/{pid}").exists(), "not even a zombie"
     assert list(tmp_path.iterdir()) == []
-    assert _open_files() == descriptors - 1
+    assert _open_files() == descriptors - 2, "the pipe to the process, and the one it speaks through"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from rheobase.campaigns.pool import Outcome, Task
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
-from rheobase.campaigns.supervisor import BuildError
+from rheobase.campaigns.supervisor import BuildError, MEMORY_LIMIT_GiB
 from rheobase.features.errors import CampaignError
 from tests.campaigns import faults
 from tests.campaigns.processes import Running, ends
@@ -31,8 +32,13 @@ _LIMIT_S = 30.0
 def open_pool() -> Iterator[Callable[..., RayPool]]:
     pools = []
 
-    def opened(factory: Callable[..., object], arguments: tuple[object, ...] = (), workers: int = 2) -> RayPool:
-        pools.append(RayPool(factory, arguments, workers))
+    def opened(
+        factory: Callable[..., object],
+        arguments: tuple[object, ...] = (),
+        workers: int = 2,
+        memory_limit_GiB: float = MEMORY_LIMIT_GiB,
+    ) -> RayPool:
+        pools.append(RayPool(factory, arguments, workers, memory_limit_GiB))
         return pools[-1]
 
     yield opened
@@ -63,7 +69,7 @@ def test_tasks_come_back_once_each(open_pool: Callable[..., RayPool]) -> None:
     pool = open_pool(faults.Faulty)
     outcomes = _all(pool, _squares(40))
     assert {key: outcome.value for key, outcome in outcomes.items()} == {number: number**2 for number in range(40)}
-    assert all(outcome.failure is None and outcome.seconds < 10.0 for outcome in outcomes.values())
+    assert all(outcome.failure is None and outcome.cpu_seconds < 10.0 for outcome in outcomes.values())
 
 
 def test_two_workers_work_at_once(open_pool: Callable[..., RayPool]) -> None:
@@ -94,6 +100,13 @@ def test_faults_cost_only_their_own_candidate(open_pool: Callable[..., RayPool])
             assert outcome.failure.startswith(faulty[key][1])
         else:
             assert (outcome.value, outcome.failure) == (key**2, None)
+
+
+def test_memory_has_a_limit(open_pool: Callable[..., RayPool]) -> None:
+    pool = open_pool(faults.Faulty, (), 1, memory_limit_GiB=0.4)
+    outcomes = _all(pool, [Task(99, "hoard", (100_000, 60.0), _LIMIT_S), *_squares(3)])
+    assert outcomes.pop(99).failure == "memory: used more than 0.4 GiB"
+    assert {key: outcome.value for key, outcome in outcomes.items()} == {0: 0, 1: 1, 2: 4}
 
 
 def test_a_killed_worker_s_task_is_done_by_another(open_pool: Callable[..., RayPool]) -> None:
@@ -237,13 +250,16 @@ def test_handlers_of_signals_are_ours_while_ray_runs() -> None:
         assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_node_is_lost_and_another_comes_in_mid_work() -> None:
+def test_all_nodes_are_lost_one_after_another_and_one_comes_in() -> None:
     root = Path(__file__).parents[2]
     run = Running(cwd=root, command=(sys.executable, "-m", "tests.cluster.two_nodes"))
     assert run.wait(240.0) == 0, run.error
     told = json.loads(next(line for line in run.out.splitlines() if line.startswith("{")))
+    assert told["state"] == "one added", told
     assert told["wrong"] == []
     assert told["right"] == 30
-    assert told["lost"]
-    assert told["added"]
+    waited, back = told["said"]
+    why = "the cluster has no CPU left; start a node with `ray start|2 are being started, the cluster reports \\d CPUs"
+    assert re.match(rf"No worker for \d s: ({why})", waited)
+    assert re.match(r"Workers are there again, after \d+ s", back)
     assert run.left_behind() == []

@@ -1,55 +1,66 @@
-"""A cluster of two nodes that loses one at work and gets another: run as a script, since Ray starts once a process."""
+"""A cluster that loses one node at work, then the other, and gets a new one: a script, as Ray starts once a process."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from typing import TYPE_CHECKING
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 from ray.cluster_utils import Cluster
 
+from rheobase.campaigns import absence
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
 from tests.campaigns.faults import Faulty
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _TASKS = 30
 
 
+def story(cluster: Cluster, pool: RayPool, said: list[str], done: dict[int, object]) -> Iterator[str]:
+    """What happens to the cluster: goes on to the next event each time that it is asked."""
+    first, second = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
+    while len(done) < 8 or len(pool._running) < 2:  # both at work, one on each node
+        yield "begun"
+    cluster.remove_node(first, allow_graceful=False)
+    while len(done) < 14:
+        yield "one lost"
+    cluster.remove_node(second, allow_graceful=False)
+    while not said:
+        yield "all lost"
+    cluster.add_node(num_cpus=1)
+    while True:
+        yield "one added"
+
+
 def main() -> None:
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    extra = cluster.add_node(num_cpus=1)
+    absence.FIRST_AFTER_S = 3.0
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     with ray_cluster(cluster.address, 2):
-        pool = RayPool(Faulty, (), 2)
-        outcomes: dict[int, object] = {}
+        said: list[str] = []
+        done: dict[int, object] = {}
+        pool = RayPool(Faulty, (), 2, say=said.append)
+        events = story(cluster, pool, said, done)
+        state = ""
         waiting = list(range(_TASKS))
-        lost = added = False
         end = time.monotonic() + 150.0
-        while len(outcomes) < _TASKS and time.monotonic() < end:
+        while len(done) < _TASKS and time.monotonic() < end:
             while waiting and pool.free:
                 number = waiting.pop(0)
                 pool.submit(Task(number, "slow_square", (number, 0.2), 30.0))
-            if len(outcomes) >= 8 and len(pool._running) == 2 and not lost:  # both are at work, one on each node
-                cluster.remove_node(extra, allow_graceful=False)
-                lost = True
+            state = next(events)
             for outcome in pool.wait(0.5):
-                assert outcome.key not in outcomes, "a task came back twice"
-                outcomes[outcome.key] = outcome.value if outcome.failure is None else outcome.failure
-            if len(outcomes) >= 14 and lost and not added:
-                cluster.add_node(num_cpus=1)
-                added = True
+                assert outcome.key not in done, "a task came back twice"
+                done[outcome.key] = outcome.value if outcome.failure is None else outcome.failure
         pool.close()
-        print(
-            json.dumps(
-                {
-                    "right": sum(outcomes.get(number) == number**2 for number in range(_TASKS)),
-                    "wrong": [str(value) for key, value in outcomes.items() if value != key**2],
-                    "lost": lost,
-                    "added": added,
-                }
-            )
-        )
+        right = sum(done.get(number) == number**2 for number in range(_TASKS))
+        wrong = [str(value) for key, value in done.items() if value != key**2]
+        print(json.dumps({"right": right, "wrong": wrong, "state": state, "said": said}))
     cluster.shutdown()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rheobase.features.errors import RecordingError
-from rheobase.features.readers import Reader, read_sweeps, reader_for
+from rheobase.features.readers import Reader, cells_in, read_sweeps, reader_for
 from rheobase.features.readers.signals import in_unit, quantity_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class ReaderContract:
             assert len(channel.values) > 0
             assert np.isfinite(channel.values).all()
             assert 0.001 <= channel.time_step_ms <= 1.0
+
+    def test_cells_are_those_of_the_sweeps(self, recording_file: Path) -> None:
+        assert cells_in(recording_file) == {sweep.cell for sweep in read_sweeps(recording_file)}
 
     def test_units_are_carried(self, recording_file: Path) -> None:
         for channel in (channel for sweep in read_sweeps(recording_file) for channel in sweep.channels):

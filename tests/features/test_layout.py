@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rheobase.features import layout
+from rheobase.features import layout, recording_files
 from rheobase.features.errors import RecordingError
 from rheobase.features.layout import RecordingFolder, list_cells, read_recordings
 from rheobase.features.naming import natural_key, path_pattern
@@ -26,9 +27,9 @@ def write_channel(path: Path, value: float, unit: str, samples: int = SAMPLES, s
     path.write_bytes(wave_bytes(np.full(samples, value, dtype=np.float32), unit, step))
 
 
-def write_sweep(folder: Path, cell: str, protocol: str, sweep: str, current_pA: float = 100.0) -> None:
-    write_channel(folder / cell / f"{protocol}_ch0_{sweep}.ibw", current_pA, "pA")
-    write_channel(folder / cell / f"{protocol}_ch1_{sweep}.ibw", -0.07, "V")
+def write_sweep(folder: Path, cell: str, protocol: str, sweep: str, samples: int = SAMPLES) -> None:
+    write_channel(folder / cell / f"{protocol}_ch0_{sweep}.ibw", 100.0, "pA", samples)
+    write_channel(folder / cell / f"{protocol}_ch1_{sweep}.ibw", -0.07, "V", samples)
 
 
 def write_table(path: Path, head: str = "", samples: int = 20) -> None:
@@ -72,14 +73,14 @@ def test_cells_and_protocols_are_chosen(folder):
 
 
 def test_cells_are_listed_without_opening_files(folder, monkeypatch):
-    monkeypatch.setattr(layout, "read_sweeps", None)
+    monkeypatch.setattr(layout, "sweeps_and_problems", None)
     assert list_cells(folder) == ("C2", "C10")
 
 
 def test_one_cell_is_read_at_a_time(folder, monkeypatch):
     opened = []
-    read = layout.read_sweeps
-    monkeypatch.setattr(layout, "read_sweeps", lambda path: (opened.append(path.parent.name), read(path))[1])
+    read = layout.sweeps_and_problems
+    monkeypatch.setattr(layout, "sweeps_and_problems", lambda path: (opened.append(path.parent.name), read(path))[1])
     next(read_recordings(folder))
     assert set(opened) == {"C2"}
 
@@ -133,6 +134,12 @@ def test_sweeps_of_two_files_of_a_cell_are_kept_apart_by_the_pattern():
     assert names(folder)[:2] == [("24", "0113 AP gain [-100 to 300]", f"0055.{k}") for k in (0, 1)]
 
 
+def test_a_file_of_several_sweeps_names_them_all_alike(tmp_path):
+    write_sweeps(tmp_path / "C1_IV_1.csv", ("0", "1", "2"))
+    sweeps = [sweep for _, _, sweep in names(RecordingFolder(tmp_path, "{cell}_{protocol}_{sweep}.csv"))]
+    assert sweeps == ["1.0", "1.1", "1.2"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -161,9 +168,9 @@ def test_an_empty_folder(tmp_path):
 
 
 def test_a_suffix_that_no_reader_knows(tmp_path):
-    (tmp_path / "C1_IV.dat").write_bytes(b"1")
-    with pytest.raises(RecordingError, match=r"C1_IV\.dat: no reader for files ending in '\.dat'.*\.abf, \.csv"):
-        names(RecordingFolder(tmp_path, "{cell}_{protocol}.dat"))
+    (tmp_path / "C1_IV.xyz").write_bytes(b"1")
+    with pytest.raises(RecordingError, match=r"C1_IV\.xyz: no reader for files ending in '\.xyz'.*\.abf, .*\.csv"):
+        names(RecordingFolder(tmp_path, "{cell}_{protocol}.xyz"))
 
 
 def test_two_voltages(folder):
@@ -210,6 +217,137 @@ def test_nothing_is_left(tmp_path):
     write_channel(tmp_path / "C1" / "IV_ch0_1.ibw", 100.0, "pA")
     with pytest.raises(RecordingError, match=r"no recording could be read; the first problem was: .*no voltage"):
         list(read_recordings(RecordingFolder(tmp_path, PATTERN, strict=False), []))
+
+
+def index(folder: Path, text: str, name: str = "index.csv") -> RecordingFolder:
+    (folder / name).write_text(text)
+    return RecordingFolder(folder, table=name)
+
+
+def test_files_from_a_table(tmp_path):
+    for number in (1, 2, 3, 4):
+        unit, value = ("pA", 100.0) if number % 2 else ("V", -0.07)
+        write_channel(tmp_path / "raw" / f"{number:04d}.ibw", value, unit)
+    write_table(tmp_path / "x.csv", "# cell: C9\n# protocol: IV\n# sweep: 4\n")
+    text = "# our notebook\nFile , cell,Protocol,sweep,comment\n\nraw/0001.ibw,C10,IDrest,1,good\n"
+    text += 'raw/0002.ibw,C10,IDrest,1,\nraw/0003.ibw,C2,IDrest,"1",\nx.csv,,,,\n'
+    text += f"{tmp_path / 'raw' / '0004.ibw'},C2,IDrest,1,\n"
+    folder = index(tmp_path, text)
+    assert names(folder) == [("C2", "IDrest", "1"), ("C9", "IV", "4"), ("C10", "IDrest", "1")]
+    assert list_cells(folder) == ("C2", "C10", "x")
+    assert names(index(tmp_path, text.replace(",", "\t"), "index.tsv")) == names(folder)
+    assert names(replace(folder, protocols=("iv",))) == [("C9", "IV", "4")]
+
+
+def write_sweeps(path: Path, sweeps: tuple[str, ...]) -> None:
+    lines = "".join(f"{sweep},{0.1 * k:.1f},-70,0.1\n" for sweep in sweeps for k in range(20))
+    path.write_text(f"sweep,time (ms),voltage (mV),current (nA)\n{lines}")
+
+
+def test_sweeps_of_a_file_from_a_table(tmp_path):
+    write_sweeps(tmp_path / "a.csv", ("0", "1", "2", "3"))
+    folder = index(tmp_path, "file,protocol,sweep\na.csv,IV,0\na.csv,IDrest,\na.csv,IV,3\n")
+    assert names(folder) == [("a", "IDrest", "1"), ("a", "IDrest", "2"), ("a", "IV", "0"), ("a", "IV", "3")]
+    assert len(names(index(tmp_path, "file,protocol,sweep\na.csv,IV,0\n"))) == 1
+
+
+def test_a_line_names_the_only_sweep_of_its_file(tmp_path):
+    write_table(tmp_path / "a.csv", "# sweep: 7\n")
+    assert names(index(tmp_path, "file,cell,protocol,sweep\na.csv,C1,IV,x\n")) == [("C1", "IV", "x")]
+
+
+def test_files_of_other_protocols_in_a_table_are_not_opened(tmp_path):
+    write_table(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text("broken")
+    folder = index(tmp_path, "file,protocol\na.csv,IV\nb.csv,IDrest\n")
+    assert names(replace(folder, protocols=("IV",))) == [("a", "IV", "a")]
+    with pytest.raises(RecordingError, match=r"b\.csv"):
+        names(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"index\.csv: expected a line of column heads: file, cell, protocol, sweep"),
+        ("file,cell\n", "there are no lines below the column heads"),
+        ("cell,protocol\nC1,IV\n", r"index\.csv, line 1: there is no column 'file' \(columns: cell, protocol\)"),
+        ("file,protocl\na.csv,IV\n", "line 1: the column 'protocl' is not known; is it 'protocol'?"),
+        ("file,cell,cell\na.csv,C1,C1\n", "line 1: two columns are called 'cell'"),
+        ("# x\nfile,protocol\na.csv,IV\nb.csv,IV\n", r"index\.csv, line 4: there is no file .*/b\.csv"),
+        ("file,protocol\na.csv\n", "line 2: 1 fields under 2 column heads"),
+        ("file,protocol\n,IV\n", "line 2: the column 'file' is empty"),
+        ("file,protocol\na.csv,IV\na.csv,IV\n", r"line 3: .*/a\.csv is there already: .*index\.csv, line 2"),
+        ("file,protocol,sweep\na.csv,IV,1\na.csv,IV,1\n", r"line 3: sweep 1 of .*a\.csv is there already"),
+        ("file,protocol,sweep\na.csv,IV,1\na.csv,IV,8\n", r"line 3: there is no sweep '8' in .*\(sweeps: 0, 1\)"),
+        ("file,cell\na.csv,C1\n", r"index\.csv, line 2: neither it nor the file .*a\.csv tells the protocol"),
+        ("file,cell,sweep\na.csv,C1,0\na.csv,C2,\n", "line 3: other lines give .*a.csv to other cells, so it needs a"),
+    ],
+)
+def test_what_is_wrong_with_a_table(tmp_path, text, message):
+    write_sweeps(tmp_path / "a.csv", ("0", "1"))
+    with pytest.raises(RecordingError, match=message):
+        names(index(tmp_path, text))
+
+
+def test_tables_that_cannot_be_used(tmp_path):
+    with pytest.raises(RecordingError, match=r"the table of recordings .*/x\.csv cannot be read: No such file"):
+        names(RecordingFolder(tmp_path, table="x.csv"))
+    with pytest.raises(RecordingError, match=r"x\.xls: expected a table of recordings in \.csv or \.tsv"):
+        names(RecordingFolder(tmp_path, table="x.xls"))
+    (tmp_path / "x.csv").write_bytes(b"file\n\xff\n")
+    with pytest.raises(RecordingError, match=r"x\.csv: expected text in UTF-8"):
+        names(RecordingFolder(tmp_path, table="x.csv"))
+    with pytest.raises(
+        RecordingError, match=r"either the pattern of files '\{cell\}\.csv' or the table x\.csv, not both"
+    ):
+        names(RecordingFolder(tmp_path, "{cell}.csv", table="x.csv"))
+
+
+def test_a_listed_sweep_that_is_not_there_is_left_out(tmp_path):
+    write_sweeps(tmp_path / "a.csv", ("0", "1"))
+    folder = index(tmp_path, "file,protocol,sweep\na.csv,IV,1\na.csv,IV,8\n")
+    problems: list[str] = []
+    (kept,) = read_recordings(replace(folder, strict=False), problems)
+    assert kept.sweep == "1"
+    assert len(problems) == 1
+    assert "index.csv, line 3: there is no sweep '8' in" in problems[0]
+
+
+def test_a_file_is_read_once(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        write_table(tmp_path / f"{name}.csv", f"# cell: C{name}\n# protocol: IV\n")
+    read = []
+    found = layout.sweeps_and_problems
+    monkeypatch.setattr(layout, "sweeps_and_problems", lambda path: (read.append(path.name), found(path))[1])
+    monkeypatch.setattr(recording_files, "cells_in", _without_samples(recording_files.cells_in, monkeypatch))
+    assert [cell for cell, _, _ in names(RecordingFolder(tmp_path))] == ["Ca", "Cb"]
+    assert read == ["a.csv", "b.csv"]
+
+
+def _without_samples(cells_in, monkeypatch):
+    def checked(path: Path) -> set[str | None]:
+        with monkeypatch.context() as context:
+            context.setattr(np, "loadtxt", None)
+            return cells_in(path)
+
+    return checked
+
+
+def test_memory_does_not_grow_with_the_number_of_cells(tmp_path):
+    def peak(cells: int) -> int:
+        for cell in range(cells):
+            write_sweep(tmp_path / str(cells), f"C{cell}", "IV", "1", samples=40000)
+        tracemalloc.start()
+        for _ in read_recordings(RecordingFolder(tmp_path / str(cells), PATTERN)):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+
+    try:
+        few = peak(2)
+        tracemalloc.clear_traces()
+        assert peak(20) < 1.2 * few
+    finally:
+        tracemalloc.stop()
 
 
 def test_natural_order_and_patterns():

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from rheobase.features.statistics import SMALLEST_STD, StatisticsSettings, make_
 from rheobase.features.targets import FeatureTarget
 
 VALUES = {"a": [10.0, 12.0, 14.0], "b": [20.0], "c": [16.0, 18.0]}
-NO_FLOOR = {"smallest_std_fraction": 0.0, "smallest_std": ()}
+NO_FLOOR: dict[str, Any] = {"smallest_std_fraction": 0.0, "smallest_std": ()}
 
 
 def target(
@@ -23,7 +25,7 @@ def target(
 
 def test_hierarchical_by_hand() -> None:
     """Cells' means 12, 20, 17: mean 49/3, sample variance ((13/3)^2 + (11/3)^2 + (2/3)^2) / 2 = 49/3."""
-    found = target(StatisticsSettings("cells", 1, **NO_FLOOR))  # type: ignore[arg-type]
+    found = target(StatisticsSettings("cells", 1, **NO_FLOOR))
     assert found.mean == pytest.approx(49.0 / 3.0)
     assert found.std == pytest.approx(math.sqrt(49.0 / 3.0))
     assert (found.cells, found.sweeps) == (3, 6)
@@ -31,7 +33,7 @@ def test_hierarchical_by_hand() -> None:
 
 def test_pooled_by_hand() -> None:
     """Six values, mean 15, population variance (25 + 9 + 1 + 25 + 1 + 9) / 6."""
-    found = target(StatisticsSettings("sweeps", 1, **NO_FLOOR))  # type: ignore[arg-type]
+    found = target(StatisticsSettings("sweeps", 1, **NO_FLOOR))
     assert found.mean == pytest.approx(15.0)
     assert found.std == pytest.approx(math.sqrt(70.0 / 6.0))
     assert (found.cells, found.sweeps) == (3, 6)
@@ -53,6 +55,28 @@ def test_floors_of_the_standard_deviation(unit: str, value: float, expected: flo
     assert found.std == pytest.approx(expected)
 
 
+def test_only_a_standard_deviation_of_zero_is_replaced_where_no_floor_is_given() -> None:
+    """As in BluePyEfe, whose tables hold standard deviations far below 1e-3."""
+    small = {"a": [0.001], "b": [0.0011]}
+    for over in ("cells", "sweeps"):
+        assert target(StatisticsSettings(over, **NO_FLOOR), "", small).std < 1e-4
+        assert target(StatisticsSettings(over, **NO_FLOOR), "", {"a": [2.0], "b": [2.0]}).std == SMALLEST_STD == 1e-3
+
+
+def test_pooled_is_the_mean_and_the_population_std_of_numpy() -> None:
+    """BluePyEfe 2.3.63 takes numpy.nanmean and numpy.nanstd of the values of all sweeps."""
+    found = target(StatisticsSettings("sweeps", **NO_FLOOR))
+    pooled = [value for values in VALUES.values() for value in values]
+    assert (found.mean, found.std) == (np.nanmean(pooled), np.nanstd(pooled))
+
+
+def test_floors_of_single_features_take_the_place_of_the_others() -> None:
+    settings = StatisticsSettings(smallest_std=(("ms", 2.0),), smallest_std_of=(("some", 0.1), ("other", 7.0)))
+    assert target(settings, "ms", {"a": [100.0], "b": [100.0]}).std == 0.1
+    assert target(settings, "mV", {"a": [-80.0], "b": [-80.0]}).std == 0.1
+    assert settings.floor("else", "ms", 10.0) == 2.0
+
+
 def test_stated_floor() -> None:
     settings = StatisticsSettings(smallest_std=(("ms", 2.0),))
     assert target(settings, "ms", {"a": [1.0], "b": [1.0]}).std == 2.0
@@ -66,6 +90,12 @@ def test_one_cell() -> None:
 @pytest.mark.parametrize(("minimum", "made"), [(1, True), (3, True), (4, False)])
 def test_minimum_of_cells(minimum: int, made: bool) -> None:
     found = make_target("some", "Hz", {**VALUES, "empty": []}, StatisticsSettings(minimum_cells=minimum))
+    assert (found is not None) == made
+
+
+@pytest.mark.parametrize(("minimum", "made"), [(1, True), (6, True), (7, False)])
+def test_minimum_of_sweeps(minimum: int, made: bool) -> None:
+    found = make_target("some", "Hz", VALUES, StatisticsSettings(minimum_sweeps=minimum))
     assert (found is not None) == made
 
 

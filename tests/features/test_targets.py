@@ -1,50 +1,37 @@
 from __future__ import annotations
 
-import json
 import math
-import re
-from pathlib import Path
 
 import pytest
 
 from rheobase.features.errors import FeatureError
 from rheobase.features.measurement import MeasurementSettings
-from rheobase.features.targets import (
-    SCHEMA,
-    CellSummary,
-    FeatureTarget,
-    FeatureTargets,
-    ProtocolTargets,
-    objective_name,
-    read_targets,
-    write_targets,
-)
-
-TARGETS = FeatureTargets(
-    holding_voltage_mV=-84.1,
-    threshold_duration_ms=2000.0,
-    intrinsic=(FeatureTarget("threshold_current", 0.1 + 0.2, 1e-3, "nA", 5, 5),),
-    protocols=(
-        ProtocolTargets(
-            "IDrest_150", 149.7, 0.31, 2000.0, (FeatureTarget("mean_frequency", 7.25, 1.1, "Hz", 5, 7),),
-            MeasurementSettings(-30.0, 0.025, False, (("DerivativeThreshold", 5.0), ("some", "text"))),
-        ),
-    ),
-    junction_potential_mV=14.0,
-    cells=(CellSummary("C1", 0.24, -0.03, -84.0, 9, True),),
-    notes=("cell C2 left out: µ",),
-    settings=MeasurementSettings(-30.0),
-)  # fmt: skip
-
-
-def test_round_trip(tmp_path: Path) -> None:
-    write_targets(TARGETS, tmp_path / "targets.json")
-    assert read_targets(tmp_path / "targets.json") == TARGETS
+from rheobase.features.sites import RecordingSite
+from rheobase.features.target_stimuli import ProtocolStimulus
+from rheobase.features.targets import CellSummary, FeatureTarget, FeatureTargets, ProtocolTargets, objective_name
+from tests.features.example_targets import TARGETS
 
 
 def test_objectives() -> None:
-    assert list(TARGETS.objectives) == ["threshold_current", "IDrest_150.soma.v.mean_frequency"]
+    assert list(TARGETS.objectives) == [
+        "threshold_current",
+        "IDrest_150.soma.v.mean_frequency",
+        "IDrest_150.soma.v.Spikecount_late",
+        "bAP.soma.v.Spikecount",
+        "bAP.dend1.v.maximum_voltage_from_voltagebase",
+        "bAP.ca_soma.cai.maximum_voltage_from_voltagebase",
+    ]
+    assert list(TARGETS.groups.values()) == ["intrinsic", "IDrest_150", "IDrest_150", "bAP", "bAP", "bAP"]
+    assert list(TARGETS.groups) == list(TARGETS.objectives)
     assert objective_name("bAP", "maximum_voltage", "dend1") == "bAP.dend1.v.maximum_voltage"
+
+
+def test_a_step_is_as_simple_as_it_is() -> None:
+    step = TARGETS.protocols[0]
+    assert (step.amplitude_percent, step.amplitude_nA, step.duration_ms) == (149.7, 0.31, 2000.0)
+    absolute = ProtocolTargets("IV_-0.1", ProtocolStimulus.step(-0.1, 1000.0, "nA"), -0.101, ())
+    assert absolute.amplitude_percent is None
+    assert absolute.stimulus.level == -0.1
 
 
 @pytest.mark.parametrize(("mean", "std"), [(math.nan, 1.0), (1.0, math.nan), (math.inf, 1.0), (1.0, 0.0), (1.0, -1.0)])
@@ -53,61 +40,68 @@ def test_targets_are_finite(mean: float, std: float) -> None:
         FeatureTarget("x", mean, std)
 
 
-def test_never_a_bare_nan(tmp_path: Path) -> None:
-    path = tmp_path / "targets.json"
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_targets(FeatureTargets(math.nan, 1.0, (), ()), path)
-    assert not path.exists()
+@pytest.mark.parametrize("weight", [-1.0, math.nan, math.inf])
+def test_weights(weight: float) -> None:
+    with pytest.raises(FeatureError, match="the weight of x must be zero or more, got"):
+        FeatureTarget("x", 1.0, 1.0, weight=weight)
 
 
-def test_plain_json_with_a_schema(tmp_path: Path) -> None:
-    path = tmp_path / "targets.json"
-    write_targets(TARGETS, path)
-    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(name))
-    assert content["schema"] == SCHEMA
-    assert content["protocols"][0]["features"][0]["mean"] == 7.25
+class TestNamesAreUnique:
+    def test_features_of_a_protocol(self) -> None:
+        twice = (FeatureTarget("Spikecount", 1.0, 1.0), FeatureTarget("Spikecount", 2.0, 1.0))
+        with pytest.raises(FeatureError, match="IDrest_150 has 2 targets called Spikecount; give them names"):
+            ProtocolTargets("IDrest_150", ProtocolStimulus.step(150.0, 100.0), 0.1, twice)
+
+    def test_the_same_feature_in_two_places_or_under_two_names(self) -> None:
+        FeatureTargets(
+            -80.0, 2000.0, (),
+            (
+                ProtocolTargets(
+                    "bAP", ProtocolStimulus.step(150.0, 100.0), 0.1,
+                    (
+                        FeatureTarget("Spikecount", 1.0, 1.0),
+                        FeatureTarget("Spikecount", 1.0, 1.0, name="Spikecount_late"),
+                        FeatureTarget("Spikecount", 1.0, 1.0, location="dend1"),
+                    ),
+                ),
+            ),
+            sites=(RecordingSite("dend1", "apical", 200.0),),
+        )  # fmt: skip
+
+    def test_protocols(self) -> None:
+        step = ProtocolTargets("IDrest_150", ProtocolStimulus.step(150.0, 100.0), 0.1, ())
+        with pytest.raises(FeatureError, match="there are 2 protocols or properties called IDrest_150"):
+            FeatureTargets(-80.0, 2000.0, (), (step, step))
 
 
-def damaged(change: object) -> str:
-    content = {"schema": SCHEMA, **json.loads(json.dumps(TARGETS, default=lambda item: item.__dict__))}
-    assert isinstance(change, dict)
-    return json.dumps({**content, **change})
+def test_locations_are_known() -> None:
+    lost = ProtocolTargets(
+        "bAP", ProtocolStimulus.step(150.0, 4.0), 0.1, (FeatureTarget("Spikecount", 1.0, 1.0, location="dend7"),)
+    )
+    with pytest.raises(FeatureError, match=r"bAP Spikecount is measured at 'dend7', which is not among the sites soma"):
+        FeatureTargets(-80.0, 2000.0, (), (lost,))
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("arguments", "message"),
     [
-        "",
-        "{",
-        "[1, 2]",
-        "null",
-        '{"schema": "rheobase.targets/99"}',
-        f'{{"schema": "{SCHEMA}"}}',
-        damaged({"intrinsic": 5}),
-        damaged({"intrinsic": [{"feature": "x", "mean": 1.0, "std": 0.0}]}),
-        damaged({"intrinsic": [{"feature": "x", "mean": "much", "std": 1.0}]}),
-        damaged({"intrinsic": [{"nonsense": 1}]}),
-        damaged({"protocols": [{}]}),
-        damaged({"protocols": {"a": 1}}),
-        damaged({"settings": {"efel": [[1, 2, 3]]}}),
-        damaged({"settings": {"nonsense": 1, "efel": []}}),
-        damaged({"cells": [[]]}),
-        damaged({"nonsense": 1}),
+        ({"name": "soma"}, "needs a name other than 'soma'"),
+        ({"name": ""}, "needs a name other than 'soma'"),
+        ({"distance_um": -1.0}, "must not have a negative distance, got -1.0 um"),
+        ({"position": 1.5}, "must lie at 0 to 1 of a section counted from 0, got 1.5 of section 0"),
+        ({"section": -1}, "got 0.5 of section -1"),
     ],
 )
-def test_damaged_file(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "targets.json"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(FeatureError, match=re.escape(str(path))):
-        read_targets(path)
+def test_impossible_sites(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(FeatureError, match=message):
+        RecordingSite(**{"name": "dend1", "section_list": "apical", **arguments})  # type: ignore[arg-type]
 
 
-def test_not_text(tmp_path: Path) -> None:
-    (tmp_path / "targets.json").write_bytes(b"\xff\xfe\x00\x80")
-    with pytest.raises(FeatureError, match=r"targets.json is not a JSON file of targets"):
-        read_targets(tmp_path / "targets.json")
+def test_what_a_cell_without_rheobase_says() -> None:
+    assert CellSummary("C1", None, 0.0, -70.0, 3, bracketed=False).highest_silent_nA is None
 
 
-def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FeatureError, match=r"the targets file .*targets\.json does not exist"):
-        read_targets(tmp_path / "targets.json")
+def test_settings_are_the_protocols_unless_a_target_has_its_own() -> None:
+    _, late = TARGETS.protocols[0].features
+    assert late.settings == MeasurementSettings(-10.0)
+    assert late.label == "Spikecount_late"

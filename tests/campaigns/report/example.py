@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rheobase.campaigns.report.data import ModelTrace, RecordedTrace, ReportData
+from rheobase.features.target_stimuli import ProtocolStimulus
 from rheobase.features.targets import (
     CellSummary,
     FeatureTarget,
@@ -99,7 +100,9 @@ def example_targets(steps: tuple[tuple[str, float, float], ...] = STEPS) -> Feat
                 FeatureTarget("time_to_first_spike", 1800.0 / percent, 1.9, "ms", 5, 15),
                 FeatureTarget("adaptation_index2", 0.011, 0.006, "", 5, 15),
             ]
-        protocols.append(ProtocolTargets(name, percent, percent * 0.0021, length, tuple(features)))
+        protocols.append(
+            ProtocolTargets(name, ProtocolStimulus.step(percent, length), percent * 0.0021, tuple(features))
+        )
     return FeatureTargets(
         holding_voltage_mV=-83.0,
         threshold_duration_ms=2000.0,

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rheobase.features.errors import RecordingError
+from rheobase.features.readers import read_sweeps
 from rheobase.features.readers.igor import IgorReader
 from tests.contracts.reader import ReaderContract
 from tests.features.readers.igor_waves import wave_bytes
@@ -29,7 +30,7 @@ class TestIgorReader(ReaderContract):
 
 def read_wave(path: Path, content: bytes):
     path.write_bytes(content)
-    (sweep,) = IgorReader().read(path)
+    (sweep,) = read_sweeps(path)
     (channel,) = sweep.channels
     return channel
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from pynwb import NWBHDF5IO, NWBFile, validate
+from pynwb import NWBHDF5IO, validate
 from pynwb.icephys import (
     CurrentClampSeries,
     CurrentClampStimulusSeries,
@@ -21,6 +20,7 @@ from rheobase.features.nwb_writer import write_nwb
 from rheobase.features.readers.nwb import NwbReader
 from rheobase.features.recording import Recording
 from tests.contracts.reader import ReaderContract
+from tests.features.readers.nwb_files import CURRENT, VOLTAGE, File
 from tests.shared_data import shared
 
 
@@ -39,37 +39,6 @@ class TestNwbReader(ReaderContract):
         path = tmp_path / "C1.nwb"
         write_nwb(path, "C1", [recording("1"), recording("2", seed=1)], "made up")
         return path
-
-
-class File:
-    """An NWB file in the making."""
-
-    def __init__(self):
-        date = datetime(2020, 1, 1, tzinfo=UTC)
-        self.content = NWBFile(session_description="test", identifier="test", session_start_time=date)
-        self.device = self.content.create_device(name="amplifier")
-        self.electrode = self.add_electrode("electrode")
-
-    def add_electrode(self, name: str):
-        return self.content.create_icephys_electrode(name=name, description="patch", device=self.device)
-
-    def add(self, kind, name, values, **more):
-        more = {"electrode": self.electrode, "rate": 1e4, "starting_time": 0.0, **more}
-        if "timestamps" in more:
-            more.pop("rate"), more.pop("starting_time")
-        series = kind(name=name, data=np.asarray(values), **more)
-        stimulus = kind is CurrentClampStimulusSeries
-        (self.content.add_stimulus if stimulus else self.content.add_acquisition)(series)
-        return series
-
-    def read(self, path: Path):
-        with NWBHDF5IO(str(path), mode="w") as io:
-            io.write(self.content)
-        return list(NwbReader().read(path))
-
-
-VOLTAGE = np.linspace(-0.07, -0.06, 50)
-CURRENT = np.full(50, 1e-10)
 
 
 def assert_paired(sweeps, expected: dict[str, float]):
@@ -263,7 +232,12 @@ def test_voltage_clamp_and_i_zero_are_passed_over(tmp_path):
     file = without_current_clamp()
     file.add(CurrentClampSeries, "a", VOLTAGE)
     file.add(CurrentClampStimulusSeries, "x", CURRENT)
-    assert len(file.read(tmp_path / "b.nwb")) == 1
+    used, *left_out = file.read(tmp_path / "b.nwb")
+    assert used.sweep == "a"
+    assert {(one.sweep, one.left_out) for one in left_out} == {
+        ("clamp", "voltage clamp"),
+        ("rest", "I=0 clamp, nothing was injected"),
+    }
 
 
 def test_protocol_and_cell(tmp_path):

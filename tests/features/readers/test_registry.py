@@ -24,7 +24,7 @@ class SpecialReader:
 
 
 def test_readers_load_no_library_before_they_read():
-    libraries = {"igor2", "pyabf", "pynwb", "hdmf", "h5py", "pint", "scipy", "pandas"}
+    libraries = {"igor2", "pyabf", "pynwb", "hdmf", "h5py", "pint", "scipy", "pandas", "neo", "myokit"}
     modules = "rheobase.features.readers, rheobase.features.layout, rheobase.features.nwb_writer"
     script = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
@@ -83,5 +83,5 @@ def test_samples_and_errors_of_third_party_readers_are_checked(install, tmp_path
 
 def test_an_unknown_suffix(install):
     install("SpecialReader")
-    with pytest.raises(RecordingError, match=r"no reader for files ending in '\.wcp'; the known endings are \.abf, "):
-        reader_for(Path("a.wcp"))
+    with pytest.raises(RecordingError, match=r"no reader for files ending in '\.xyz'; the known endings are \.abf, "):
+        reader_for(Path("a.xyz"))

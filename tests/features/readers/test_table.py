@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rheobase.features.errors import RecordingError
+from rheobase.features.readers import read_sweeps
 from rheobase.features.readers.table import TableReader
 from tests.contracts.reader import ReaderContract
 
@@ -31,7 +32,7 @@ class TestTableReader(ReaderContract):
 def read_table(tmp_path: Path, text: str):
     path = tmp_path / "a.csv"
     path.write_text(text)
-    (sweep,) = TableReader().read(path)
+    (sweep,) = read_sweeps(path)
     return sweep
 
 
@@ -63,7 +64,7 @@ def test_times_rounded_to_fewer_digits_than_the_interval_has(tmp_path):
     [
         ("time,voltage (mV)\n0,1\n1,1\n", r"a\.csv: the column head 'time' has no unit; write it like"),
         ("x (m),voltage (mV)\n0,1\n1,1\n", "expected one column of times, such as 'time .ms.', got 0"),
-        ("t (s),t (ms),voltage (mV)\n0,0,1\n1,1,1\n", "expected one column of times, .*, got 2"),
+        ("t (s),t (ms),voltage (mV)\n0,0,1\n1,1,1\n", "expected one column of times, .*, got 2, or one line"),
         ("t (ms),V (mV)\n0,-70\n0.1,-70\n0.1,-70\n", "times must increase, but sample 2 is at 0.1 after 0.1"),
         ("t (ms),V (mV)\n0,-70\n0.1,-70\n0.2,-70\n0.5,-70\n", "even intervals, but sample 3 comes 0.3 after"),
         ("t (ms),V (mV)\n0,-70\nnan,-70\n0.2,-70\n", "the time of sample 1 is not a number"),
@@ -88,3 +89,78 @@ def test_a_missing_sample_is_noticed(tmp_path):
     text = "t (ms),V (mV)\n" + "".join(f"{time:.1f},-70\n" for time in times)
     with pytest.raises(RecordingError, match=r"even intervals, but sample 2500 comes 0.2 after"):
         read_table(tmp_path, text)
+
+
+def rows(*columns: list[float]) -> str:
+    return "".join(",".join(str(value) for value in row) + "\n" for row in zip(*columns, strict=True))
+
+
+VOLTAGES, CURRENTS = [-70.0, -69.0, -68.0], [0.0, 0.1, 0.0]
+
+
+@pytest.mark.parametrize(
+    "line", ["# sampling: 20 kHz", "# Sampling : 20000 Hz", "# time step: 0.05 ms", "# time step: 50 us"]
+)
+def test_a_sampling_interval_in_place_of_times(tmp_path, line):
+    sweep = read_table(tmp_path, f"{line}\nV (mV),I (nA)\n{rows(VOLTAGES, CURRENTS)}")
+    assert sweep.channels[0].time_step_ms == 0.05
+    assert sweep.channels[1].values.tolist() == CURRENTS
+
+
+def test_sweeps_side_by_side(tmp_path):
+    heads = "time (ms),voltage 1 (mV),current 1 (nA),voltage 12 (mV),current 12 (nA)"
+    text = f"# cell: C1\n{heads}\n{rows([0.0, 0.1, 0.2], VOLTAGES, CURRENTS, [-60.0] * 3, [0.3] * 3)}"
+    (tmp_path / "a.csv").write_text(text)
+    first, second = read_sweeps(tmp_path / "a.csv")
+    assert (first.cell, first.sweep, second.sweep) == ("C1", "1", "12")
+    assert [channel.name for channel in second.channels] == ["voltage 12", "current 12"]
+    assert first.channels[0].values.tolist() == VOLTAGES
+    assert second.channels[1].values.tolist() == [0.3] * 3
+    assert second.channels[0].time_step_ms == 0.1
+
+
+def test_sweeps_one_below_the_other(tmp_path):
+    text = "sweep,t (ms),V (mV),I (nA)\n"
+    for name, shift in (("first", 0.0), ("second", 5.0)):
+        text += "".join(f"{name},{0.1 * k:.1f},{-70.0 + shift},{shift}\n" for k in range(4))
+    (tmp_path / "a.csv").write_text(text)
+    sweeps = list(read_sweeps(tmp_path / "a.csv"))
+    assert [sweep.sweep for sweep in sweeps] == ["first", "second"]
+    assert [channel.values.tolist() for channel in sweeps[1].channels] == [[-65.0] * 4, [5.0] * 4]
+    assert {channel.time_step_ms for sweep in sweeps for channel in sweep.channels} == {0.1}
+
+
+def test_padding_is_cut_off(tmp_path):
+    sweep = read_table(tmp_path, "t (ms),V (mV),I (nA)\n0.0,-70,0\n0.1,-70,0\n0.2,nan,0\n")
+    assert [len(channel.values) for channel in sweep.channels] == [2, 2]
+    assert sweep.note == "the last 1 of 3 samples are padding and were cut off"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# sampling: 20\nV (mV)\n-70\n-70\n", r"'# sampling: 20': '20' has no unit"),
+        ("# sampling: 20 mV\nV (mV)\n-70\n-70\n", r"a\.csv, '# sampling: 20 mV': expected a unit like Hz"),
+        ("# time step: 0 ms\nV (mV)\n-70\n-70\n", "expected more than zero, got '# time step: 0 ms'"),
+        ("# sampling: 20 kHz\nt (ms),V (mV)\n0,-70\n0.05,-70\n", "got 1, or one line .*, got 1"),
+        ("# sampling: 20 kHz\n# time step: 0.05 ms\nV (mV)\n-70\n-70\n", "got 0, or one line .*, got 2"),
+        ("# sampling: 20 MHz\nV (mV)\n-70\n-70\n", "a sampling interval of 5e-05 ms is not between 0.0005 and 2"),
+        ("t (s),V (mV)\n0,-70\n50,-70\n", "a sampling interval of 50000 ms is not between"),
+        ("t (ms);V (mV)\n0,0;-70,1\n0,1;-70,1\n", r"its columns are separated by ';'; save it with ','.*and '\.'"),
+        ("t (ms),V (mV)\n0,0,-70,1\n0,1,-70,1\n", r"2 column heads, but 4 columns of samples; write '\.' and not ','"),
+        ("t (ms),V (mV),V 2 (mV)\n0,1,1\n1,1,1\n", "'V' does not end in the number of its sweep; write them like"),
+        ("sweep,sweep,V (mV)\n0,1,1\n1,1,1\n", "2 columns are called 'sweep'"),
+        ("sweep,t (ms),V (mV)\na,0,1,5\na,1,1,5\n", "3 column heads, but 4 columns of samples"),
+        ("sweep,t (ms),V (mV)\na,0,1\na,1,x\n", "from line 2 on: could not convert string 'x'"),
+        ("sweep,t (ms),V (mV)\na,0,1\nb,0,1\na,0.1,1\n", "at least two samples, got 1"),
+    ],
+)
+def test_what_is_wrong_with_sampling_and_sweeps(tmp_path, text, message):
+    with pytest.raises(RecordingError, match=message):
+        read_table(tmp_path, text)
+
+
+def test_decimal_commas_in_a_tsv_file(tmp_path):
+    (tmp_path / "a.tsv").write_text("t (ms)\tV (mV)\n0,0\t-70,1\n0,1\t-70,1\n")
+    with pytest.raises(RecordingError, match=r"a\.tsv, from line 2 on: could not convert .*; write '\.' and not ','"):
+        list(read_sweeps(tmp_path / "a.tsv"))

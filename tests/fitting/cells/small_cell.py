@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rheobase.features.measurement import MeasurementSettings
+from rheobase.features.target_stimuli import ProtocolStimulus
 from rheobase.features.targets import FeatureTarget, FeatureTargets, ProtocolTargets
 from rheobase.fitting.cells.evaluator import EvaluationSettings
 from rheobase.fitting.cells.mechanisms import bundled_mechanisms
@@ -98,11 +99,11 @@ def targets() -> FeatureTargets:
         ),
         protocols=(
             ProtocolTargets(
-                "IV_-40", -40.0, -0.041, 200.0,
+                "IV_-40", ProtocolStimulus.step(-40.0, 200.0), -0.041,
                 (FeatureTarget("voltage_base", -84.0, 1.0, "mV"), FeatureTarget("sag_ratio1", 0.2, 0.05)),
             ),
             ProtocolTargets(
-                "IDrest_200", 200.0, 0.204, 200.0,
+                "IDrest_200", ProtocolStimulus.step(200.0, 200.0), 0.204,
                 (
                     FeatureTarget("mean_frequency", 62.4, 5.0, "Hz"),
                     FeatureTarget("time_to_first_spike", 15.3, 5.0, "ms"),
@@ -110,7 +111,7 @@ def targets() -> FeatureTargets:
                 ),
             ),
             ProtocolTargets(
-                "APWaveform_250", 250.0, 0.256, 50.0,
+                "APWaveform_250", ProtocolStimulus.step(250.0, 50.0), 0.256,
                 (FeatureTarget("AP_duration_half_width", 0.86, 0.2, "ms"), FeatureTarget("AHP_depth", 24.0, 4.0, "mV")),
                 MeasurementSettings(interpolation_step_ms=0.025),
             ),

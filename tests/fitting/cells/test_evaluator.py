@@ -101,7 +101,7 @@ class TestScores:
         checked = 0
         for protocol in small_cell.targets().protocols:
             time_ms, voltage_mV = hidden.traces[protocol.name]
-            amplitude_nA = hidden.features["threshold_current"] * protocol.amplitude_percent / 100.0
+            amplitude_nA = hidden.features["threshold_current"] * protocol.stimulus.level / 100.0
             step = Step(50.0, 50.0 + protocol.duration_ms, amplitude_nA, hidden.features["holding_current"])
             for target in protocol.features:
                 name = f"{protocol.name}.soma.v.{target.feature}"

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from rheobase.features.stimuli import Piece
 from rheobase.fitting.cells.instance import CellInstance
-from rheobase.fitting.cells.simulation import SimulationError, SomaClamp, Trace
+from rheobase.fitting.cells.simulation import Integrator, SimulationError, SomaClamp, Trace
 from tests.fitting.cells import small_cell
 
 
@@ -35,11 +37,12 @@ def test_a_step_from_a_kept_state_is_repeatable_to_the_last_bit(clamp: SomaClamp
 
 def test_a_step_from_a_kept_state_is_that_of_one_run(clamp: SomaClamp) -> None:
     """Spike times within 0.1 ms, CVODE's own error at its tolerance; restarted, it takes other time steps."""
-    precise = SomaClamp(clamp._instance, absolute_tolerance=1e-6)
+    precise = SomaClamp(clamp._instance, Integrator(absolute_tolerance=1e-6))
     settled = precise.settle(-0.02, 300.0)
     kept = precise.step(settled, 0.3, 50.0, 200.0, 20.0)
     precise._initialize(-0.02)
-    precise._step.delay, precise._step.dur, precise._step.amp = 350.0, 200.0, 0.3
+    electrode = precise._steps[0]
+    electrode.delay, electrode.dur, electrode.amp = 350.0, 200.0, 0.3
     precise._cvode.re_init()
     whole = precise._run(570.0)
     assert len(spike_times(kept)) == len(spike_times(whole)) > 5
@@ -70,14 +73,14 @@ def test_times_and_plateau(clamp: SomaClamp) -> None:
 
 def test_stops_soon_after_the_spike(clamp: SomaClamp) -> None:
     held = clamp.hold(-84.0, 300.0)
-    trace = clamp.step(held, 0.5, 0.0, 2000.0, 5.0, stop_above_mV=-20.0)
+    trace = clamp.spikes_at(held, 0.5, 2000.0)
     assert trace.spikes(-20.0) >= 1
     assert trace.time_ms[-1] < 60.0
 
 
 def test_a_silent_cell_is_followed_to_the_end(clamp: SomaClamp) -> None:
     held = clamp.hold(-84.0, 300.0)
-    trace = clamp.step(held, 0.02, 0.0, 500.0, 5.0, stop_above_mV=-20.0)
+    trace = clamp.spikes_at(held, 0.02, 500.0)
     assert trace.spikes(-20.0) == 0
     assert trace.time_ms[-1] == pytest.approx(505.0, abs=1e-6)
 
@@ -104,4 +107,64 @@ def test_ectopic_spikes_end_the_search_for_a_threshold() -> None:
     clamp = SomaClamp(instance)
     settled = clamp.settle(0.0, 100.0)
     with pytest.raises(SimulationError, match="ectopic: axon or dendrites fire while the soma is silent"):
-        clamp.step(settled, 0.01, 0.0, 2000.0, 5.0, stop_above_mV=-20.0)
+        clamp.spikes_at(settled, 0.01, 2000.0)
+
+
+def step_piece(onset_ms: float, offset_ms: float, amplitude_nA: float) -> Piece:
+    return Piece(onset_ms, offset_ms, amplitude_nA, amplitude_nA)
+
+
+def test_levels_add_up_where_they_should(clamp: SomaClamp) -> None:
+    """Two adjoining pieces of one amplitude are one step; a second, lower level ends where it should."""
+    held = clamp.hold(-84.0, 300.0)
+    whole = clamp.inject(held, [step_piece(20.0, 120.0, -0.05)], 150.0)
+    halves = clamp.inject(held, [step_piece(20.0, 70.0, -0.05), step_piece(70.0, 120.0, -0.05)], 150.0)
+    grid = np.arange(0.0, 150.0, 0.5)
+    of_whole, of_halves = (np.interp(grid, trace.time_ms, trace.voltage_mV) for trace in (whole, halves))
+    assert np.abs(of_whole - of_halves).max() < 0.05
+    levels = clamp.inject(held, [step_piece(20.0, 70.0, -0.05), step_piece(70.0, 120.0, -0.1)], 150.0)
+    of_levels = np.interp(grid, levels.time_ms, levels.voltage_mV)
+    assert np.abs(of_levels - of_whole)[grid < 70.0].max() < 0.05
+    assert (of_levels - of_whole)[(grid > 100.0) & (grid < 120.0)].max() < -3.0
+
+
+def test_a_ramp_is_what_a_fine_staircase_is(clamp: SomaClamp) -> None:
+    held = clamp.hold(-84.0, 300.0)
+    ramp = clamp.inject(held, [Piece(20.0, 120.0, 0.0, -0.1)], 150.0)
+    edges = np.linspace(20.0, 120.0, 201)
+    middle = np.interp(0.5 * (edges[1:] + edges[:-1]), [20.0, 120.0], [0.0, -0.1])
+    stairs = [step_piece(a, b, level) for a, b, level in zip(edges[:-1], edges[1:], middle, strict=True)]
+    staircase = clamp.inject(held, stairs, 150.0)
+    grid = np.arange(0.0, 150.0, 1.0)
+    of_ramp, of_staircase = (np.interp(grid, trace.time_ms, trace.voltage_mV) for trace in (ramp, staircase))
+    assert of_ramp.min() < -90.0
+    assert np.abs(of_ramp - of_staircase).max() < 0.1
+
+
+def test_a_watch_ends_a_simulation_and_changes_nothing_before(clamp: SomaClamp) -> None:
+    class AfterThreeSpikes:
+        def ends(self, elapsed_ms: float, spike_times_ms: Sequence[float]) -> bool:  # noqa: ARG002
+            return len(spike_times_ms) >= 3
+
+    held = clamp.hold(-84.0, 300.0)
+    whole = clamp.step(held, 0.3, 50.0, 400.0, 20.0)
+    ended = clamp.step(held, 0.3, 50.0, 400.0, 20.0, AfterThreeSpikes())
+    assert whole.complete
+    assert not ended.complete
+    assert 3 <= ended.spikes(-20.0) < whole.spikes(-20.0)
+    np.testing.assert_array_equal(ended.voltage_mV, whole.voltage_mV[: len(ended.voltage_mV)])
+
+
+def test_the_fixed_step_converges_to_the_variable_one(clamp: SomaClamp) -> None:
+    precise = SomaClamp(clamp._instance, Integrator(absolute_tolerance=1e-6))
+    reference = spike_times(precise.step(precise.hold(-84.0, 300.0), 0.3, 50.0, 100.0, 0.0))
+    errors = []
+    for time_step_ms in (0.05, 0.025, 0.0125):
+        fixed = SomaClamp(clamp._instance, Integrator("fixed", time_step_ms=time_step_ms))
+        held = fixed.hold(-84.0, 300.0)
+        trace = fixed.step(held, 0.3, 50.0, 100.0, 0.0)
+        assert np.diff(trace.time_ms).max() == pytest.approx(time_step_ms)
+        assert len(spike_times(trace)) == len(reference) > 3
+        errors.append(np.abs(spike_times(trace) - reference).max())
+    assert errors[2] < 0.6 * errors[0]  # first order
+    assert errors[2] < 0.5

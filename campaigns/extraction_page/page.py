@@ -1,0 +1,97 @@
+"""The page: cell by cell, then feature by feature, then what was dropped; one cell's recordings in memory at a time."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rheobase.campaigns.extraction_page.cells import curves_figure, sweeps_figure
+from rheobase.campaigns.extraction_page.distributions import features_figure
+from rheobase.campaigns.report.drawing import number, style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from matplotlib.figure import Figure
+
+    from rheobase.features.cell_measurement import CellMeasurement
+    from rheobase.features.extraction import Extraction
+    from rheobase.features.recording import Recording
+
+TEMPLATE = "page.html.jinja"
+
+
+@dataclass(frozen=True)
+class CellPlate:
+    """What the page shows of a cell: figures as PNG in base64."""
+
+    cell: CellMeasurement
+    sweeps: str
+    curves: str
+
+
+def write_page(
+    path: Path,
+    title: str,
+    recordings: Iterable[Recording],
+    extraction: Extraction,
+    drawn: Callable[[str], None],
+) -> None:
+    """Write the page as HTML without scripts; figures inside.
+
+    Args:
+        path: Takes the text, piece by piece.
+        title: Its heading.
+        recordings: All recordings, cell by cell.
+        extraction: What was made of them.
+        drawn: Called with each cell's name when its figures are done.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    protocols = sorted({sweep.protocol for cell in extraction.measurements for sweep in cell.sweeps})
+    environment.get_template(TEMPLATE).stream(
+        title=title,
+        targets=extraction.targets,
+        plates=_plates(recordings, extraction, drawn),
+        features=_features(protocols, extraction),
+        left_out=[sweep for cell in extraction.measurements for sweep in cell.left_out],
+        cells=len(extraction.measurements),
+        sweeps=sum(len(cell.sweeps) + len(cell.left_out) for cell in extraction.measurements),
+        number=number,
+    ).dump(str(path), encoding="utf-8")
+
+
+def _plates(
+    recordings: Iterable[Recording], extraction: Extraction, drawn: Callable[[str], None]
+) -> Iterator[CellPlate]:
+    measured = {cell.cell: cell for cell in extraction.measurements}
+    for name, found in groupby(recordings, key=lambda recording: recording.cell):
+        cell = measured[name]
+        threshold_mV = extraction.targets.settings.spike_threshold_mV
+        yield CellPlate(cell, _png(sweeps_figure(list(found), cell, threshold_mV)), _png(curves_figure(cell)))
+        drawn(name)
+
+
+def _features(protocols: Iterable[str], extraction: Extraction) -> Iterator[tuple[str, str]]:
+    for protocol in protocols:
+        figure = features_figure(protocol, extraction.measurements, extraction.targets)
+        if figure is not None:
+            yield protocol, _png(figure)
+
+
+def _png(figure: Figure) -> str:
+    stream = io.BytesIO()
+    with style():
+        figure.savefig(stream, format="png", dpi=130)
+    return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -1,0 +1,1 @@
+"""Population signals: EEG, MEG, LFP and dipoles, and what is measured of them: spectra, evoked responses, sources."""

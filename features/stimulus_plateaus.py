@@ -1,0 +1,109 @@
+"""What makes a stretch of current a plateau, and others its baseline, in spite of artefacts and noise."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase.features.stimulus_statistics import block_medians, deviation, median, share_within, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# What is shorter may be the artefact of a spike or a synaptic current; it is flat when its halves differ by no more
+# than this part of its height, its middle share being within the tolerance.
+SHORT_MS = 10.0
+SHORT_SHARE = 0.5
+SHORT_FALL = 0.25
+
+# A level is one when this share of its parts is within this part of the amplitude, or within this many standard
+# deviations of the noise: artefacts of spikes take up to a quarter of a plateau, of a baseline less.
+TOLERANCE = 0.1
+TO_NOISE = 3.0
+PLATEAU_SHARE = 0.65
+BASELINE_SHARE = 0.8
+PARTS = 24
+BASELINE_PARTS = 4
+
+# Samples of a brief deflection, of which a part is its edges when the current was filtered.
+BRIEF_SHARE = 0.4
+
+# The median of a few values is less exact than their mean.
+MEDIAN_TO_MEAN = 1.25
+
+NO_PLATEAU = "is no plateau: a ramp, a sine, noise or several levels"
+NO_BASELINE = "does not start from a baseline: a ramp, a sine, noise or several levels"
+NO_RETURN = "does not return to the baseline it starts from"
+
+
+def is_short_plateau(values: NDArray[np.float64], height_nA: float, noise_nA: float) -> bool:
+    """Whether a short deflection is flat rather than the peak or the decay of an artefact or a synaptic current.
+
+    Args:
+        values: Current above the median of the deflection (nA), shape (means,).
+        height_nA: Its height (nA).
+        noise_nA: Standard deviation of the noise of the means (nA).
+    """
+    if share_within(values, max(TO_NOISE * noise_nA, TOLERANCE * height_nA)) < SHORT_SHARE:
+        return False
+    half = max(1, len(values) // 2)
+    fall_nA = abs(median(values[:half]) - median(values[-half:]))
+    return fall_nA <= SHORT_FALL * height_nA + TO_NOISE * MEDIAN_TO_MEAN * noise_nA * math.sqrt(2.0 / half)
+
+
+def is_brief_plateau(values: NDArray[np.float64], height_nA: float, noise_nA: float) -> bool:
+    """Whether the samples of a deflection of few means are flat, see `is_short_plateau`."""
+    return share_within(values, max(TO_NOISE * noise_nA, TOLERANCE * abs(height_nA))) >= BRIEF_SHARE
+
+
+def why_no_plateau(
+    inside_nA: NDArray[np.float64], outside_nA: NDArray[np.float64], height_nA: float, is_short: bool
+) -> str | None:
+    """Reason why means are no level on a baseline; None when they are.
+
+    Args:
+        inside_nA: Current above the level (nA), shape (means,).
+        outside_nA: Current above the baseline (nA), shape (means,).
+        height_nA: Level above the baseline (nA).
+        is_short: Whether they come in stretches as short as artefacts.
+    """
+    near_nA = TOLERANCE * abs(height_nA)
+    width = max(1, min(len(inside_nA), len(outside_nA)) // PARTS)
+    outside_parts_nA = block_medians(outside_nA, width)
+    tolerance_nA = max(TO_NOISE * spread(outside_parts_nA), near_nA)
+    if is_short:
+        is_plateau = share_within(inside_nA, tolerance_nA) >= SHORT_SHARE
+    else:
+        is_plateau = deviation(inside_nA, 0.0) <= TO_NOISE * quietest(outside_nA) + near_nA
+        is_plateau &= share_within(block_medians(inside_nA, width), tolerance_nA) >= PLATEAU_SHARE
+    if not is_plateau:
+        return NO_PLATEAU
+    return None if share_within(outside_parts_nA, tolerance_nA) >= BASELINE_SHARE else NO_BASELINE
+
+
+def why_no_return(
+    ends_nA: Sequence[NDArray[np.float64]], outside_nA: NDArray[np.float64], height_nA: float
+) -> str | None:
+    """Reason why the baselines before and after are not one, or too short to be seen in the noise; None otherwise.
+
+    Args:
+        ends_nA: Current above the baseline, before the first level and after the last one (nA).
+        outside_nA: Current above the baseline, all of it (nA), shape (means,).
+        height_nA: The lowest level above the baseline (nA).
+    """
+    width = max(1, len(outside_nA) // PARTS)
+    tolerance_nA = max(TO_NOISE * spread(block_medians(outside_nA, width)), TOLERANCE * abs(height_nA))
+    noise_nA = quietest(outside_nA)
+    for end_nA in ends_nA:
+        if abs(median(end_nA)) > tolerance_nA or abs(height_nA) * math.sqrt(len(end_nA)) < TO_NOISE * noise_nA:
+            return NO_RETURN
+    return None
+
+
+def quietest(outside_nA: NDArray[np.float64]) -> float:
+    """Noise of a baseline (nA): the smallest standard deviation of its quarters."""
+    return min(deviation(part, 0.0) for part in np.array_split(outside_nA, BASELINE_PARTS))

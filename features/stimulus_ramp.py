@@ -1,0 +1,148 @@
+"""Finding one linear ramp in a current trace."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase.features.box import outside_of
+from rheobase.features.stimulus_statistics import block_medians, deviation, median, share_within, spread
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The place of the ramp is looked for in medians of a 256th of the sweep, its edges in the samples around.
+BLOCKS = 256
+FEWEST_BLOCKS = 6
+MARGIN_BLOCKS = 3
+
+# This share of those medians lies within TOLERANCE of the change, or within three standard deviations of the noise
+# if these are no more than LARGEST_TOLERANCE of it, of the line and of the baseline before and after; the change is
+# to be CHANGE_TO_NOISE times as large as their deviation from these.
+TOLERANCE = 0.03
+LARGEST_TOLERANCE = 0.1
+SHARE = 0.8
+CHANGE_TO_NOISE = 8.0
+
+# Where the line meets the baseline is preferred to another edge unless that one fits better by this much (in
+# variances of the noise: six standard deviations, as hundreds are tried).
+BETTER_EDGE = 36.0
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """Samples [start, stop) on a line.
+
+    Attributes:
+        start: First sample.
+        stop: First sample after it.
+        start_nA: Current at its start (nA).
+        end_nA: Current at its end (nA).
+        base_nA: Median of all other samples (nA).
+    """
+
+    start: int
+    stop: int
+    start_nA: float
+    end_nA: float
+    base_nA: float
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Current `at_zero_nA` + `slope_nA` * sample."""
+
+    at_zero_nA: float
+    slope_nA: float
+
+    def __call__(self, sample: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(self.at_zero_nA + self.slope_nA * sample, dtype=np.float64)
+
+
+def find_ramp(current_nA: NDArray[np.float64]) -> Ramp | None:
+    """The one linear ramp in a current trace; None when it is no line on a baseline.
+
+    It may start or end away from the baseline, but a baseline before and after it is needed: a current that runs
+    away to the end of the sweep is taken for drift.
+
+    Args:
+        current_nA: Injected current (nA), shape (samples,).
+    """
+    width = max(1, len(current_nA) // BLOCKS)
+    blocks_nA = block_medians(current_nA, width)
+    if len(blocks_nA) < 2 * FEWEST_BLOCKS:
+        return None
+    first, last = _place(blocks_nA)
+    # The blocks at its edges are partly baseline.
+    centres = np.asarray(width * (np.arange(len(blocks_nA)) + 0.5) - 0.5, dtype=np.float64)
+    line = _fit_line(centres[first + 1 : last - 1], blocks_nA[first + 1 : last - 1])
+    base = _Line(median(outside_of(blocks_nA, first, last)), 0.0)
+    off_line_nA = blocks_nA[first + 1 : last - 1] - line(centres[first + 1 : last - 1])
+    off_base_nA = blocks_nA - base.at_zero_nA
+    change_nA = abs(line.slope_nA) * width * (last - first)
+    tolerance_nA = min(max(3.0 * spread(blocks_nA), TOLERANCE * change_nA), LARGEST_TOLERANCE * change_nA)
+    noisiest_nA = max(deviation(off_line_nA, 0.0), deviation(outside_of(off_base_nA, first, last), 0.0))
+    if change_nA == 0.0 or change_nA < CHANGE_TO_NOISE * noisiest_nA:
+        return None
+    parts = (off_line_nA, off_base_nA[: max(1, first - 1)], off_base_nA[min(last + 1, len(blocks_nA) - 1) :])
+    if min(share_within(part, tolerance_nA) for part in parts) < SHARE:
+        return None
+    samples = np.arange((first + 1) * width, (last - 1) * width)
+    noise_nA = deviation(current_nA[samples] - line(samples), 0.0)
+    margin = MARGIN_BLOCKS * width
+    start = _edge(current_nA, (first * width, margin), (base, line), noise_nA)
+    stop = _edge(current_nA, (last * width, margin), (line, base), noise_nA)
+    base_nA = median(outside_of(current_nA, start, stop))
+    return Ramp(start, stop, line.at_zero_nA + line.slope_nA * start, line.at_zero_nA + line.slope_nA * stop, base_nA)
+
+
+def _place(values: NDArray[np.float64]) -> tuple[int, int]:
+    """First and stop of the stretch that a line fits best, a constant fitting the rest; least squares, all tried."""
+    scaled = values - median(values)
+    scaled = scaled / max(float(np.abs(scaled).max()), np.finfo(np.float64).tiny)
+    x = np.linspace(-1.0, 1.0, len(scaled))
+    sums = [np.concatenate(([0.0], np.cumsum(terms))) for terms in (scaled, scaled**2, x, x**2, x * scaled)]
+    starts, stops = np.triu_indices(len(scaled), FEWEST_BLOCKS)
+    inner = (starts >= 1) & (stops <= len(scaled) - 1)
+    starts, stops = starts[inner], stops[inner]
+    y, yy, t, tt, ty = (sum_[stops] - sum_[starts] for sum_ in sums)
+    count = stops - starts
+    error_of_line = yy - y**2 / count - (ty - t * y / count) ** 2 / (tt - t**2 / count)
+    error_of_rest = sums[1][-1] - yy - (sums[0][-1] - y) ** 2 / (len(scaled) - count)
+    best = int(np.argmin(error_of_line + error_of_rest))
+    return int(starts[best]), int(stops[best])
+
+
+def _fit_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> _Line:
+    """Line of least squares, twice without what is farther than three standard deviations from the line before."""
+    kept = np.ones(len(x), dtype=bool)
+    for _ in range(3):
+        centre = x[kept].mean()
+        slope = np.sum((x[kept] - centre) * y[kept]) / np.sum(np.square(x[kept] - centre))
+        at_zero = y[kept].mean() - slope * centre
+        distance = np.abs(y - at_zero - slope * x)
+        kept = distance <= max(3.0 * 1.4826 * median(distance), 1e-12 * float(np.abs(y).max()))
+    return _Line(float(at_zero), float(slope))
+
+
+def _edge(current_nA: NDArray[np.float64], around: tuple[int, int], lines: tuple[_Line, _Line], noise_nA: float) -> int:
+    """First sample on the second of two lines: where they cross, or where the current jumps from one to the other."""
+    place, margin = around
+    first, last = max(1, place - margin), min(len(current_nA) - 1, place + margin)
+    samples = np.arange(first, last)
+    before_nA, after_nA = (line(samples) for line in lines)
+    limit_nA = 3.0 * noise_nA + np.abs(after_nA - before_nA)
+    of_before, of_after = (
+        np.minimum(np.abs(current_nA[first:last] - line), limit_nA) ** 2 for line in (before_nA, after_nA)
+    )
+    errors = np.concatenate(([0.0], np.cumsum(of_before - of_after)))
+    best = int(np.argmin(errors))
+    slope_nA = lines[0].slope_nA - lines[1].slope_nA
+    crossing = math.ceil((lines[1].at_zero_nA - lines[0].at_zero_nA) / slope_nA - 1e-6) - first
+    rounding = 1e-9 * float(np.max(limit_nA)) ** 2
+    if 0 <= crossing < len(errors) and errors[crossing] - errors[best] <= BETTER_EDGE * noise_nA**2 + rounding:
+        best = crossing
+    return first + best

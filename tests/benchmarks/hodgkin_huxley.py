@@ -1,0 +1,77 @@
+"""The Hodgkin-Huxley surrogate: three conductances of the squid axon's membrane, to be found from features of its voltage.
+
+One compartment with NEURON's `hh` at 6.3 degC (Hodgkin & Huxley 1952), two steps of current, and as targets
+the features of the true conductances.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from rheobase.features.measurement import MeasurementSettings, measure
+from rheobase.features.recording import Step
+from rheobase.fitting.search.space import Dimension
+from rheobase.objectives.scores import z_score
+
+TRUE = {"gnabar": 0.12, "gkbar": 0.036, "gl": 0.0003}  # S/cm2
+# A decade to either side.
+DIMENSIONS = tuple(Dimension(name, value / 10.0, value * 10.0, logarithmic=True) for name, value in TRUE.items())
+ONSET_MS, OFFSET_MS, END_MS = 5.0, 35.0, 40.0
+AMPLITUDES_nA = {"hyperpolarising": -0.03, "depolarising": 0.08}
+# Standard deviations as of recordings: mV, ms, Hz.
+TARGETS = {
+    "hyperpolarising": {"voltage_base": 0.5, "steady_state_voltage_stimend": 0.5, "minimum_voltage": 0.5},
+    "depolarising": {
+        "voltage_base": 0.5,
+        "mean_frequency": 2.0,
+        "time_to_first_spike": 0.1,
+        "AP_amplitude": 1.0,
+        "AP_duration_half_width": 0.05,
+        "AHP_depth_abs": 0.5,
+    },
+}
+GROUPS = {f"{protocol}.{feature}": protocol for protocol, features in TARGETS.items() for feature in features}
+SETTINGS = MeasurementSettings(interpolation_step_ms=0.05)
+
+
+class HodgkinHuxley:
+    """Scores of conductances; a process of its own is needed, as NEURON's state is global."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
+        from neuron import h
+
+        self._h = h
+        h.load_file("stdrun.hoc")
+        self._soma = h.Section(name="soma")
+        self._soma.L = self._soma.diam = 12.6157  # um: 500 um2
+        self._soma.insert("hh")
+        self._clamp = h.IClamp(self._soma(0.5))
+        self._clamp.delay, self._clamp.dur = ONSET_MS, OFFSET_MS - ONSET_MS
+        self._time = h.Vector().record(h._ref_t)
+        self._voltage = h.Vector().record(self._soma(0.5)._ref_v)
+        h.celsius = 6.3
+        h.cvode_active(1)
+        self._targets = self.features(TRUE)
+
+    def features(self, conductances: Mapping[str, float]) -> dict[str, float | None]:
+        for name, value in conductances.items():
+            setattr(self._soma, f"{name}_hh", value)
+        found = {}
+        for protocol, amplitude_nA in AMPLITUDES_nA.items():
+            self._clamp.amp = amplitude_nA
+            self._h.finitialize(-65.0)
+            self._h.continuerun(END_MS)
+            step = Step(ONSET_MS, OFFSET_MS, amplitude_nA, 0.0)
+            values = measure(self._time.as_numpy(), self._voltage.as_numpy(), step, list(TARGETS[protocol]), SETTINGS)
+            found.update({f"{protocol}.{name}": value for name, value in values.items()})
+        return found
+
+    def scores(self, conductances: Mapping[str, float]) -> dict[str, float]:
+        found = self.features(conductances)
+        return {
+            f"{protocol}.{name}": z_score(found[f"{protocol}.{name}"], self._targets[f"{protocol}.{name}"], std)
+            for protocol, features in TARGETS.items()
+            for name, std in features.items()
+        }

@@ -1,0 +1,163 @@
+"""Every search that comes with rheobase keeps the contract, asynchronously and in generations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from rheobase.fitting.search.factory import SearchSettings, make_search
+from rheobase.fitting.search.interface import Search
+from rheobase.fitting.search.restarting import Restarts
+from rheobase.fitting.search.space import Dimension
+from tests.contracts.search import DIMENSIONS, OBJECTIVES, SearchContract
+
+
+class ByName(SearchContract):
+    name = ""
+    population = 20
+    restarts = Restarts()
+    options: Mapping[str, object] = {}
+
+    def search(
+        self,
+        seed: int = 1,
+        dimensions: Sequence[Dimension] = DIMENSIONS,
+        objectives: Sequence[str] = OBJECTIVES,
+        start: Sequence[Sequence[float]] = (),
+    ) -> Search:
+        settings = SearchSettings(self.population, self.deterministic, restarts=self.restarts, options=self.options)
+        return make_search(self.name, dimensions, objectives, settings, seed, start=start)
+
+
+class TestIbea(ByName):
+    name = "ibea"
+
+
+class TestIbeaDeterministic(TestIbea):
+    deterministic = True
+
+
+class TestNsga2(ByName):
+    name = "nsga2"
+
+
+class TestNsga2Deterministic(TestNsga2):
+    deterministic = True
+
+
+class TestNsga3(ByName):
+    name = "nsga3"
+
+
+class TestNsga3Deterministic(TestNsga3):
+    deterministic = True
+
+
+class TestCmaEs(ByName):
+    name = "cma_es"
+    population = 10
+
+
+class TestCmaEsDeterministic(TestCmaEs):
+    deterministic = True
+    ends_early = False
+
+
+class TestSeparableCmaEs(TestCmaEs):
+    options = {"separable": True}
+
+
+class TestMoCmaEs(ByName):
+    name = "mo_cma_es"
+    population = 10
+
+
+class TestMoCmaEsDeterministic(TestMoCmaEs):
+    deterministic = True
+
+
+class TestDifferentialEvolution(ByName):
+    name = "differential_evolution"
+
+
+class TestDifferentialEvolutionDeterministic(TestDifferentialEvolution):
+    deterministic = True
+
+
+class TestRestarting(ByName):
+    """Restarts every now and then, with more and more candidates in a generation."""
+
+    name = "ibea"
+    population = 10
+    restarts = Restarts(after=60, growth=1.5)
+    nearer = 0.9
+
+
+class TestRestartingDeterministic(TestRestarting):
+    deterministic = True
+
+
+class OptunaContract(ByName):
+    evaluations = 40
+    population = 10
+    ends_early = False
+    many = 400
+    options = {"remembered": 50}
+
+
+class TestOptunaTpe(OptunaContract):
+    name = "optuna_tpe"
+    nearer = 0.4
+    precision = 0.5
+
+
+class TestOptunaTpeDeterministic(TestOptunaTpe):
+    deterministic = True
+
+
+class TestOptunaCmaEs(OptunaContract):
+    name = "optuna_cma_es"
+    evaluations = 60
+    nearer = 0.5
+
+
+class TestOptunaCmaEsDeterministic(TestOptunaCmaEs):
+    deterministic = True
+
+
+class TestOptunaNsga2(OptunaContract):
+    name = "optuna_nsga2"
+    evaluations = 80
+    nearer = 0.9
+    precision = 1.0
+
+
+class TestOptunaNsga2Deterministic(TestOptunaNsga2):
+    deterministic = True
+
+
+class TestOptunaNsga3(OptunaContract):
+    name = "optuna_nsga3"
+    evaluations = 80
+    nearer = 0.9
+    precision = 1.0
+
+
+class TestOptunaNsga3Deterministic(TestOptunaNsga3):
+    deterministic = True
+
+
+@pytest.mark.slow
+class TestOptunaGaussianProcess(OptunaContract):
+    name = "optuna_gp"
+    evaluations = 12
+    population = 6
+    many = 60
+    nearer = 0.9
+    precision = 0.5
+    options = {"remembered": 15}
+
+    @pytest.fixture(autouse=True)
+    def _torch(self) -> None:
+        pytest.importorskip("torch", reason="torch is not installed: pip install 'rheobase[gp]'")
