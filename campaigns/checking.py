@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from rheobase.campaigns.building import build_folder, build_model, build_settings
 from rheobase.campaigns.building_plan import build_plan
+from rheobase.campaigns.checking_stages import check_protocols, check_stages
 from rheobase.campaigns.extracting import read_table
 from rheobase.campaigns.progress import RecordingBar, working
-from rheobase.campaigns.stages import check_stages
+from rheobase.campaigns.starting import outside_starts, read_start
 from rheobase.campaigns.supervisor import SupervisedSimulator
 from rheobase.campaigns.surrogates import hidden_parameters
 from rheobase.features.layout import read_recordings
@@ -35,9 +36,11 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
     """
     model = build_model(campaign)
     check_stages(campaign, model)
+    starts = {name: len(read_start(campaign, model, name, say)) for name in outside_starts(campaign)}
     say(f"Campaign {campaign.name}")
     if campaign.targets is not None:
         targets = read_table(campaign)
+        check_protocols(campaign, targets)
         say(f"  targets: {len(targets.objectives)} features of {len(targets.protocols)} protocols in a table")
     else:
         say(f"  recordings: {_recordings(campaign, model)}")
@@ -59,8 +62,10 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
         minutes = seconds * stage.evaluations / workers / 60.0
         population = "" if stage.population is None else f", population {stage.population}"
         limit = "" if stage.wall_time is None else f", {stage.wall_time / 60.0:.0f} minutes as the campaign says"
+        start = "" if stage.start is None else f", from the {stage.start}"
+        start += f" ({starts[name]} found)" if name in starts else ""
         say(
-            f"  {name}: {stage.algorithm}{population}, {stage.evaluations} evaluations; "
+            f"  {name}: {stage.algorithm}{population}{start}, {stage.evaluations} evaluations; "
             f"at most {minutes:.0f} minutes on {workers} workers{limit}"
         )
     say("Everything is in order.")

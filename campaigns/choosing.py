@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rheobase.campaigns.elites import ranked
 from rheobase.fitting.ensembles.ensemble import Ensemble, EnsembleError, Member, select_diverse
+from rheobase.objectives.scores import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -18,46 +20,50 @@ if TYPE_CHECKING:
 
 
 def choose_ensemble(
-    campaign: Campaign, record: pd.DataFrame, dimensions: Sequence[Dimension], objectives: Sequence[str]
+    campaign: Campaign, record: pd.DataFrame, dimensions: Sequence[Dimension], weights: Mapping[str, float]
 ) -> Ensemble:
     """Accepted models as different from each other as they come; without any, the best of all.
 
+    A feature with a weight of zero is shown with the others, but no model is chosen or refused for it.
+
     Args:
         campaign: Its ensemble's size and limit.
-        record: Every evaluation.
-        dimensions: The free parameters.
-        objectives: Names of the objectives.
+        record: Evaluations with a score for every objective.
+        dimensions: The free parameters, between the widest bounds that a stage had.
+        weights: Weight of each objective.
 
     Raises:
         EnsembleError: there is no evaluation at all.
     """
     if len(record) == 0:
         raise EnsembleError("the record has no evaluation; an ensemble cannot be chosen")
-    scores = record[[f"score.{name}" for name in objectives]].to_numpy(dtype=float)
-    totals, worst = scores.sum(axis=1), scores.max(axis=1)
+    record = ranked(record, weights)
+    counted = [f"score.{name}" for name, weight in weights.items() if weight > 0.0]
+    worst = record[counted].to_numpy(dtype=float).max(axis=1)
     limit, size = campaign.ensemble.largest_score, campaign.ensemble.size
     accepted = np.flatnonzero(worst <= limit)
     if len(accepted):
         positions = np.array(
             [[d.position(value) for value in record[f"parameter.{d.name}"].to_numpy()[accepted]] for d in dimensions]
         ).T
-        chosen = accepted[select_diverse(positions, totals[accepted], size)]
+        chosen = accepted[select_diverse(positions, record["total"].to_numpy()[accepted], size)]
     else:
-        chosen = np.argsort(totals, kind="stable")[:size]
-    members = [_member(record.iloc[int(index)], dimensions, objectives, limit) for index in chosen]
+        chosen = np.arange(min(size, len(record)))
+    members = [_member(record.iloc[int(index)], dimensions, weights, limit) for index in chosen]
     return Ensemble(campaign.name, limit, len(accepted), tuple(members))
 
 
-def _member(row: pd.Series, dimensions: Sequence[Dimension], objectives: Sequence[str], limit: float) -> Member:
-    scores = {name: float(row[f"score.{name}"]) for name in objectives}
-    features = {name: float(row[f"feature.{name}"]) for name in objectives if np.isfinite(row[f"feature.{name}"])}
-    worst = max(scores.values())
+def _member(row: pd.Series, dimensions: Sequence[Dimension], weights: Mapping[str, float], limit: float) -> Member:
+    scores = {name: float(row[f"score.{name}"]) for name in weights}
+    features = {name: float(row[f"feature.{name}"]) for name in weights if np.isfinite(row[f"feature.{name}"])}
+    summary = summarize(scores, weights)
     return Member(
         number=int(row["number"]),
         parameters={d.name: float(row[f"parameter.{d.name}"]) for d in dimensions},
         features=features,
         scores=scores,
-        total=sum(scores.values()),
-        worst=worst,
-        accepted=worst <= limit,
+        total=summary.total,
+        worst=summary.worst,
+        accepted=summary.worst <= limit,
+        search=str(row["search"]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -10,23 +11,23 @@ import numpy as np
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
 from rheobase.campaigns.record import RecordedEvaluation
-from rheobase.fitting.evaluation import Evaluation
-from rheobase.objectives.scores import FAILURE_SCORE
+from rheobase.campaigns.searching import evaluation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
-    from rheobase.campaigns.pool import Outcome, Pool
+    from rheobase.campaigns.pool import Pool
     from rheobase.campaigns.record import EvaluationRecord
     from rheobase.campaigns.searching import Watcher
 
 RESCORED = "rescored"
+_DIGITS = 9
 
 
-def complete(record: pd.DataFrame, objectives: Sequence[str], fidelities: Iterable[str]) -> pd.DataFrame:
-    """Evaluations that ran to their end with a score for every objective, at one of the fidelities.
+def complete(record: pd.DataFrame, objectives: Iterable[str], fidelities: Iterable[str]) -> pd.DataFrame:
+    """Evaluations with a score for every objective, at one of the fidelities; those that failed are among them.
 
     Args:
         record: The record as a table.
@@ -37,24 +38,76 @@ def complete(record: pd.DataFrame, objectives: Sequence[str], fidelities: Iterab
     return record[~record["excluded"] & record["fidelity"].isin(list(fidelities)) & scores.notna().all(axis=1)]
 
 
-def best_models(
-    record: pd.DataFrame, parameters: Sequence[str], objectives: Sequence[str], number: int
-) -> list[dict[str, float]]:
-    """Parameters of the models with the smallest sum of scores, the best first, each once.
+def ranked(record: pd.DataFrame, weights: Mapping[str, float]) -> pd.DataFrame:
+    """Evaluations by their weighted sum of scores, the best first, with that sum in a column "total".
+
+    The order does not depend on the order in which they ended.
 
     Args:
-        record: Evaluations that are complete in the objectives.
+        record: Evaluations with a score for every objective.
+        weights: Weight of each objective.
+    """
+    scores = record[[f"score.{name}" for name in weights]].to_numpy(dtype=float)
+    totals = (scores * list(weights.values())).sum(axis=1)
+    return record.assign(total=totals).sort_values(["total", "search", "number"], kind="stable")
+
+
+def best_rows(
+    record: pd.DataFrame, parameters: Sequence[str], weights: Mapping[str, float], number: int
+) -> pd.DataFrame:
+    """Evaluations with the smallest sum of scores, the best first, each model once.
+
+    Args:
+        record: Evaluations with a score for every objective.
         parameters: Names of the free parameters.
-        objectives: Names of the objectives.
+        weights: Weight of each objective.
         number: How many at most.
     """
-    totals = record[[f"score.{name}" for name in objectives]].sum(axis=1).to_numpy()
-    columns = [f"parameter.{name}" for name in parameters]
-    ordered = record.iloc[np.argsort(totals, kind="stable")].drop_duplicates(columns)[:number]
-    return [dict(zip(parameters, map(float, row), strict=True)) for row in ordered[columns].to_numpy()]
+    return ranked(record, weights).drop_duplicates([f"parameter.{name}" for name in parameters])[:number]
 
 
-def rescore(
+def coarse_elites(
+    record: pd.DataFrame, parameters: Sequence[str], weights: Mapping[str, float], full: str, number: int
+) -> list[dict[str, float]]:
+    """Models that are to be evaluated at full fidelity: those of the best that were simulated more coarsely only.
+
+    Args:
+        record: The whole record as a table.
+        parameters: Names of the free parameters.
+        weights: Weight of each objective.
+        full: The full fidelity, as the record names it.
+        number: How many of the best are looked at, coarse ones and others together.
+    """
+    done = set(model_keys(complete(record, weights, (full, "")), parameters))
+    asked_for = complete(record[record["search"] != RESCORED], weights, set(record["fidelity"]))
+    passed = asked_for[asked_for["failure"].isna()]
+    # Where every model failed one of them is enough, for there to be a result at all.
+    best = (
+        best_rows(passed, parameters, weights, number) if len(passed) else best_rows(asked_for, parameters, weights, 1)
+    )
+    is_done = [key in done for key in model_keys(best, parameters)]
+    return models_of(best[np.logical_not(is_done)], parameters)
+
+
+def models_of(record: pd.DataFrame, parameters: Sequence[str]) -> list[dict[str, float]]:
+    """Parameters of evaluations, in their order."""
+    values = record[[f"parameter.{name}" for name in parameters]].to_numpy(dtype=float)
+    return [dict(zip(parameters, row, strict=True)) for row in values.tolist()]
+
+
+def model_keys(record: pd.DataFrame, parameters: Sequence[str]) -> list[bytes]:
+    """For each evaluation what it has in common with others of the same model, whatever its last digits.
+
+    A model that a stage starts from goes to a place in the unit cube and back, which costs the last digits.
+    """
+    values = record[[f"parameter.{name}" for name in parameters]].to_numpy(dtype=float)
+    with np.errstate(divide="ignore"):
+        magnitude = np.floor(np.log10(np.abs(values)))
+    scale = 10.0 ** (_DIGITS - 1 - np.where(np.isfinite(magnitude), magnitude, 0.0))
+    return [row.tobytes() for row in np.round(values * scale) / scale]
+
+
+def evaluate_again(
     models: Sequence[dict[str, float]],
     pool: Pool,
     record: EvaluationRecord,
@@ -63,10 +116,10 @@ def rescore(
     watchers: Sequence[Watcher],
     stop: Callable[[], bool],
 ) -> bool:
-    """Evaluate models at full fidelity and record them; those that were are not evaluated again.
+    """Evaluate models at full fidelity and record them; each has the number that it would have without interruption.
 
     Args:
-        models: Parameters of each.
+        models: Parameters of each; those recorded under this name before come from the same list.
         pool: Workers that simulate at full fidelity.
         record: Where they are kept, under a name of their own.
         fidelity: As the record names it.
@@ -77,20 +130,32 @@ def rescore(
     Returns:
         Whether all are done; False when stopped.
     """
-    before = list(record.rows(RESCORED))
-    known = [row.parameters for row in before]
-    waiting = [model for model in models if model not in known]
-    number = 1 + max((row.number for row in before), default=-1)
+    taken = {row.number for row in record.rows(RESCORED)}
+    free = (number for number in itertools.count() if number not in taken)
+    waiting = list(zip(free, models, strict=False))
     at_work: dict[int, dict[str, float]] = {}
     progress = bar("full fidelity", len(waiting), "models")
     try:
         while (waiting or at_work) and not stop():
             while waiting and pool.free:
-                at_work[number] = waiting.pop(0)
-                pool.submit(Task(number, "evaluate", (at_work[number],), limit_s))
-                number += 1
+                number, model = waiting.pop(0)
+                at_work[number] = model
+                pool.submit(Task(number, "evaluate", (model,), limit_s))
             for outcome in pool.wait(0.5):
-                row = _row(outcome, at_work.pop(outcome.key), record.objectives, fidelity)
+                evaluation = evaluation_of(outcome, record.objectives)
+                row = RecordedEvaluation(
+                    search=RESCORED,
+                    number=outcome.key,
+                    asked=outcome.key,
+                    told=outcome.key,
+                    parameters=at_work.pop(outcome.key),
+                    features=evaluation.features,
+                    scores=evaluation.scores,
+                    failure=evaluation.failure,
+                    cpu_seconds=evaluation.cpu_seconds,
+                    ended=time.time(),
+                    fidelity=fidelity,
+                )
                 record.append(row)
                 for watcher in watchers:
                     watcher.evaluated(row)
@@ -98,26 +163,3 @@ def rescore(
     finally:
         progress.close()
     return not waiting and not at_work
-
-
-def _row(
-    outcome: Outcome, parameters: dict[str, float], objectives: Sequence[str], fidelity: str
-) -> RecordedEvaluation:
-    evaluation = outcome.value
-    if not isinstance(evaluation, Evaluation):
-        evaluation = Evaluation(
-            {}, dict.fromkeys(objectives, FAILURE_SCORE), outcome.failure, cpu_seconds=outcome.cpu_seconds
-        )
-    return RecordedEvaluation(
-        search=RESCORED,
-        number=outcome.key,
-        asked=outcome.key,
-        told=outcome.key,
-        parameters=parameters,
-        features=evaluation.features,
-        scores=evaluation.scores,
-        failure=evaluation.failure,
-        cpu_seconds=evaluation.cpu_seconds,
-        ended=time.time(),
-        fidelity=fidelity,
-    )

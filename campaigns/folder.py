@@ -41,6 +41,11 @@ class CampaignFolder:
         self.report = path / "report.html"
         self.figure = path / "report.png"
 
+    @property
+    def has_evaluations(self) -> bool:
+        """Whether anything is recorded."""
+        return any(path.stat().st_size for path in self.record.glob("*"))
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for one run.
@@ -94,6 +99,8 @@ class CampaignFolder:
         before = self.read_state().get("campaign", essence)
         if not any(path.exists() for path in (self.surrogates, self.targets, self.record)):
             before = essence  # nothing was done yet: the campaign may have been mended
+        elif not self.has_evaluations:  # targets depend on neither of these
+            before = {**before, **{key: essence[key] for key in ("search", "evaluation")}}
         different = sorted(_differences(before, essence))
         if different:
             shown = "; ".join(different[:5])

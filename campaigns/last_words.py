@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
+NEW_CALL = "\x1e"  # what the process writes when a call begins: lines before it have nothing to do with it
 _KEPT_BYTES = 4096
 _LONGEST_LINE = 200
 
@@ -23,15 +24,11 @@ class LastWords:
         self._thread = threading.Thread(target=self._read, name="last words", daemon=True)
         self._thread.start()
 
-    def forget(self) -> None:
-        """Forget what was said so far."""
-        with self._lock:
-            self._kept = b""
-
     def line(self) -> str:
-        """The last line that is not empty, shortened; empty when nothing was said."""
+        """The last line of the last call that is not empty, shortened; empty when nothing was said."""
         with self._lock:
-            lines = [line.strip() for line in self._kept.decode(errors="replace").splitlines()]
+            said = self._kept.decode(errors="replace").rpartition(NEW_CALL)[2]
+        lines = [line.strip() for line in said.splitlines()]
         return next((line[:_LONGEST_LINE] for line in reversed(lines) if line), "")
 
     def wait(self, limit_s: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +85,11 @@ def load_measurement(recordings: Path, like: Path | None = None, overrides: Sequ
     content = CommentedMap() if like is None else read_yaml(like)
     for key in [key for key in content if key not in ("recordings", "features")]:
         del content[key]
-    content.setdefault("recordings", CommentedMap())
-    content["recordings"].pop("surrogates", None)
-    content["recordings"]["folder"] = str(recordings.absolute())
+    if content.get("recordings") is None:
+        content["recordings"] = CommentedMap()
+    if isinstance(content["recordings"], dict):  # else validation says what is wrong
+        content["recordings"].pop("surrogates", None)
+        content["recordings"]["folder"] = str(recordings.absolute())
     return _validated(MeasurementKeys, content, like or recordings, overrides)
 
 
@@ -94,9 +98,11 @@ def _validated(kind: type[Keys], content: Any, path: Path, overrides: Sequence[s
 
     for place in _PATH_KEYS:
         _make_absolute(content, place, path.parent.resolve())
+    _make_starts_absolute(content, path.parent.resolve())
     places = _Places(path, content, frozenset(_override(content, override) for override in overrides))
     for place in _PATH_KEYS:
         _make_absolute(content, place, Path.cwd())
+    _make_starts_absolute(content, Path.cwd())
     try:
         keys = kind.model_validate(content)
     except ValidationError as error:
@@ -176,6 +182,22 @@ def _make_absolute(content: Any, place: tuple[str, str], base: Path) -> None:
     if isinstance(section, dict) and isinstance(section.get(place[1]), str):
         value = Path(section[place[1]]).expanduser()
         section[place[1]] = str(value if value.is_absolute() else base / value)
+
+
+def _make_starts_absolute(content: Any, base: Path) -> None:
+    """The paths in `start: best 20 of PATH`, of the search and of its stages."""
+    from rheobase.campaigns.schema_search import parse_start
+
+    search = content.get("search")
+    if not isinstance(search, dict):
+        return
+    stages = search.get("stages")
+    for section in (search, *(stages.values() if isinstance(stages, dict) else ())):
+        if isinstance(section, dict) and isinstance(section.get("start"), str):
+            with contextlib.suppress(CampaignError):  # the schema says what is wrong with it
+                start = parse_start(section["start"])
+                if start is not None and start.path is not None:
+                    section["start"] = str(dataclasses.replace(start, path=base / start.path))
 
 
 def _override(content: Any, override: str) -> tuple[str, ...]:

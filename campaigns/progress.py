@@ -8,9 +8,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from rheobase.campaigns.recent import RecentValues
+from rheobase.objectives.scores import total_score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rheobase.campaigns.record import RecordedEvaluation
     from rheobase.features.recording import Recording
@@ -54,9 +55,16 @@ def working(description: str) -> Iterator[None]:
 
 
 class SearchBar:
-    """Evaluations done, the best score, the median of the last 500, time left."""
+    """Evaluations done, the best sum of scores, the median of the last 500 that ran to their end, time left.
 
-    def __init__(self, name: str, total: int) -> None:
+    Args:
+        name: What the search is called.
+        total: How many evaluations there will be.
+        weights: Weights of the objectives in the sum of scores; 1 of those absent.
+    """
+
+    def __init__(self, name: str, total: int, weights: Mapping[str, float] | None = None) -> None:
+        self._weights = weights
         self._best = math.inf
         self._totals = RecentValues()
         self._from_record = 0
@@ -75,7 +83,9 @@ class SearchBar:
             self._bar.initial = self._bar.n = self._from_record
             self._from_record = 0
         self._note(row)
-        self._bar.set_postfix_str(f"best {self._best:.1f}, median {self._totals.quantile(0.5):.1f}", refresh=False)
+        if len(self._totals):
+            said = f"best {self._best:.1f}, median {self._totals.quantile(0.5):.1f}"
+            self._bar.set_postfix_str(said, refresh=False)
         self._bar.update()
 
     def close(self) -> None:
@@ -83,9 +93,9 @@ class SearchBar:
         self._bar.close()
 
     def _note(self, row: RecordedEvaluation) -> None:
-        total = sum(row.scores.values())
-        self._totals.add(total)
         if not row.excluded:
+            total = total_score(row.scores, self._weights)
+            self._totals.add(total)
             self._best = min(self._best, total)
 
 

@@ -101,7 +101,6 @@ def to_table(rows: Sequence[RecordedEvaluation], parameters: Sequence[str], obje
 def to_rows(table: Any) -> Iterator[RecordedEvaluation]:
     """Rows of an Arrow table, whatever parameters and objectives it has."""
     plain = {name: table[name].to_pylist() for name in table.column_names if "." not in name}
-    plain |= {name: [value] * len(table) for name, value in _LATER.items() if name not in plain}
     named: dict[str, Iterator[Any]] = {attribute: _dictionaries(table, prefix) for prefix, attribute in _NAMED}
     for place in range(len(table)):
         yield RecordedEvaluation(

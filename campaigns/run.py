@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from rheobase.campaigns.building import build_model, build_settings
+from rheobase.campaigns.checking_stages import check_protocols, check_stages
 from rheobase.campaigns.choosing import choose_ensemble
 from rheobase.campaigns.elites import complete
 from rheobase.campaigns.extracting import make_targets
@@ -16,10 +17,12 @@ from rheobase.campaigns.ray_pool import RayPool, ray_cluster
 from rheobase.campaigns.record import EvaluationRecord
 from rheobase.campaigns.running_stages import StagePools, StageRunner
 from rheobase.campaigns.schema_search import BUDGET_KEYS
-from rheobase.campaigns.stages import check_stages, full_fidelity
+from rheobase.campaigns.stages import full_fidelity, weights_of, widest_dimensions
+from rheobase.campaigns.starting import keep_starts
 from rheobase.campaigns.surrogates import hidden_parameters, make_surrogates
 from rheobase.campaigns.traces_file import write_traces
 from rheobase.campaigns.writing import replacing
+from rheobase.fitting.cells.evaluator import CellEvaluator
 from rheobase.fitting.ensembles.ensemble import Ensemble, write_ensemble
 
 if TYPE_CHECKING:
@@ -58,9 +61,10 @@ def run_campaign(campaign: Campaign, path: Path, say: Callable[[str], None], sto
         if _is_finished(campaign, folder):
             say(f"Nothing is left to do. Report: {folder.report}")
             return True
+        keep_starts(campaign, model, folder, say)
         to_record = campaign.surrogates is not None and not folder.surrogates.exists()
         # Needs no worker: what is wrong with recordings is said at once.
-        targets = None if to_record else make_targets(campaign, folder, workers, say)
+        targets = None if to_record else _targets(campaign, folder, workers, say)
         with ray_cluster(campaign.cluster.address, workers):
             if targets is None:
                 say("Recording virtual cells (surrogates: a hidden model, not real recordings)")
@@ -68,7 +72,7 @@ def run_campaign(campaign: Campaign, path: Path, say: Callable[[str], None], sto
                     campaign, model, folder, lambda factory, given: RayPool(factory, given, workers), stop
                 ):
                     return False
-                targets = make_targets(campaign, folder, workers, say)
+                targets = _targets(campaign, folder, workers, say)
             ended = _search_and_choose(campaign, model, targets, folder, workers, say, stop)
         if ended:
             from rheobase.campaigns.reporting import write_report
@@ -76,6 +80,12 @@ def run_campaign(campaign: Campaign, path: Path, say: Callable[[str], None], sto
             say(f"Report: {write_report(campaign, model, folder)}")
             folder.write_state(finished=_goal(campaign))
     return ended
+
+
+def _targets(campaign: Campaign, folder: CampaignFolder, workers: int, say: Callable[[str], None]) -> FeatureTargets:
+    targets = make_targets(campaign, folder, workers, say)
+    check_protocols(campaign, targets)
+    return targets
 
 
 def _goal(campaign: Campaign) -> dict[str, Any]:
@@ -101,15 +111,14 @@ def _search_and_choose(
     say: Callable[[str], None],
     stop: Callable[[], bool],
 ) -> bool:
-    objectives = tuple(targets.objectives)
-    dimensions = model.dimensions
-    record = EvaluationRecord(folder.record, [dimension.name for dimension in dimensions], objectives)
-    pools = StagePools(lambda factory, arguments: RayPool(factory, arguments, workers))
+    weights, dimensions = weights_of(targets), widest_dimensions(campaign, model)
+    record = EvaluationRecord(folder.record, [dimension.name for dimension in dimensions], tuple(weights))
+    pools = StagePools(lambda *what: RayPool(CellEvaluator, what, workers))
     try:
         if not StageRunner(campaign, model, targets, folder, record, pools, say, stop).run():
             return False
-        evaluations = complete(record.frame(), objectives, (str(full_fidelity(campaign)), ""))
-        ensemble = choose_ensemble(campaign, evaluations, dimensions, objectives)
+        evaluations = complete(record.frame(), weights, (str(full_fidelity(campaign)), ""))
+        ensemble = choose_ensemble(campaign, evaluations, dimensions, weights)
         say(_verdict(ensemble))
         pool = pools.get(model, targets, build_settings(campaign))
         if not _simulate_members(ensemble, pool, folder, campaign, stop):

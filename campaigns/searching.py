@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections import deque
@@ -41,6 +42,7 @@ class SearchRun:
             evaluation is given up because others were faster.
         fixed: Parameters that it does not move, recorded with the others.
         fidelity: How finely models are simulated, as the record names it.
+        weights: Weights of the objectives in the sum of scores that its progress is judged by; 1 of those absent.
     """
 
     name: str
@@ -50,6 +52,7 @@ class SearchRun:
     deterministic: bool = False
     fixed: Mapping[str, float] = field(default_factory=dict)
     fidelity: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 class Watcher(Protocol):
@@ -103,7 +106,7 @@ def run_search(
         CampaignError: the record does not belong to this search.
     """
     limit = TimeLimit(run.evaluation_limit_s, learns=not run.deterministic)
-    ending = Ending(run.budget)
+    ending = Ending(run.budget, run.weights, in_order=run.deterministic)
     progress = replay(search, _shown(record.rows(run.name), watchers, limit, ending))
     loop = _Loop(run, search, pool, limit, ending, progress)
     while not stop():
@@ -144,13 +147,14 @@ class _Loop:
             if self.progress.told + len(self.progress.at_work) >= self.run.budget.evaluations:
                 self.reason = "its number of evaluations is reached"
                 return
-            candidate = _next(self.search, self.progress)
+            candidate = self._next()
             if candidate is None:
                 if self.progress.between_generations:
                     self.reason = "it has no more candidates"
                 return
             self.progress.at_work[candidate.number] = candidate
-            arguments = (candidate.parameters, False, self.search.bound(candidate.number))
+            parameters = {**self.run.fixed, **candidate.parameters}
+            arguments = (parameters, False, self.search.bound(candidate.number))
             self.pool.submit(Task(candidate.number, "evaluate", arguments, self.limit.limit_s))
 
     def take(self, outcome: Outcome) -> RecordedEvaluation:
@@ -159,6 +163,21 @@ class _Loop:
         self.limit.learn(row)
         self.ending.learn(row)
         return row
+
+    def _next(self) -> Candidate | None:
+        """The next candidate to evaluate: first those that an earlier run left unfinished.
+
+        A deterministic search is asked for its whole generation at once: where one ends, and with it the search, must
+        not depend on the number of workers.
+        """
+        progress, waiting = self.progress, self.progress.waiting
+        if not waiting:
+            most = self.run.budget.evaluations if self.run.deterministic else 1
+            while len(waiting) < most and (candidate := self.search.ask()) is not None:
+                progress.asked_at[candidate.number] = progress.place
+                progress.place += 1
+                waiting.append(candidate)
+        return waiting.popleft() if waiting else None
 
 
 def replay(search: Search, rows: Iterable[RecordedEvaluation]) -> _Progress:
@@ -221,24 +240,9 @@ def _shown(
         yield row
 
 
-def _next(search: Search, progress: _Progress) -> Candidate | None:
-    """The next candidate to evaluate: first those that an earlier run left unfinished."""
-    if progress.waiting:
-        return progress.waiting.popleft()
-    candidate = search.ask()
-    if candidate is not None:
-        progress.asked_at[candidate.number] = progress.place
-        progress.place += 1
-    return candidate
-
-
 def _answer(run: SearchRun, search: Search, progress: _Progress, outcome: Outcome) -> RecordedEvaluation:
     candidate = progress.at_work.pop(outcome.key)
-    evaluation = outcome.value
-    if not isinstance(evaluation, Evaluation):
-        evaluation = _failed(run.objectives, str(outcome.failure), outcome.cpu_seconds)
-    elif not all(map(math.isfinite, evaluation.scores.values())):
-        evaluation = _failed(run.objectives, "defect: a score is not a finite number", evaluation.cpu_seconds)
+    evaluation = evaluation_of(outcome, run.objectives)
     search.tell(candidate.number, evaluation.scores, evaluation.failure is not None, evaluation.excluded)
     row = RecordedEvaluation(
         search=run.name,
@@ -246,7 +250,7 @@ def _answer(run: SearchRun, search: Search, progress: _Progress, outcome: Outcom
         asked=progress.asked_at.pop(candidate.number),
         told=progress.place,
         parameters={**run.fixed, **candidate.parameters},
-        features={name: value for name, value in evaluation.features.items() if math.isfinite(value)},
+        features=evaluation.features,
         scores=evaluation.scores,
         failure=evaluation.failure,
         cpu_seconds=evaluation.cpu_seconds,
@@ -257,6 +261,24 @@ def _answer(run: SearchRun, search: Search, progress: _Progress, outcome: Outcom
     progress.place += 1
     progress.told += 1
     return row
+
+
+def evaluation_of(outcome: Outcome, objectives: Sequence[str]) -> Evaluation:
+    """What came of a task `evaluate`, fit for the record: numbers are finite, and a failure has its scores.
+
+    Args:
+        outcome: The task's outcome.
+        objectives: Names of the objectives.
+    """
+    evaluation = outcome.value
+    if not isinstance(evaluation, Evaluation):
+        return _failed(objectives, str(outcome.failure), outcome.cpu_seconds)
+    if not all(map(math.isfinite, evaluation.scores.values())):
+        return _failed(objectives, "defect: a score is not a finite number", evaluation.cpu_seconds)
+    if all(map(math.isfinite, evaluation.features.values())):
+        return evaluation
+    finite = {name: value for name, value in evaluation.features.items() if math.isfinite(value)}
+    return dataclasses.replace(evaluation, features=finite)
 
 
 def _failed(objectives: Sequence[str], failure: str, cpu_seconds: float) -> Evaluation:

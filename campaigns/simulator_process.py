@@ -11,6 +11,7 @@ import sys
 from multiprocessing.connection import Connection
 from pickle import PicklingError
 
+from rheobase.campaigns.last_words import NEW_CALL
 from rheobase.features.errors import RheobaseError
 
 
@@ -35,6 +36,8 @@ def serve(connection: Connection) -> None:
 
 
 def _answer(connection: Connection, call: object, returns: bool) -> object:
+    sys.stdout.flush()
+    os.write(2, NEW_CALL.encode())
     try:
         result = call()  # type: ignore[operator]
     except RheobaseError as error:

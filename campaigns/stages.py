@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.campaigns.building import build_settings
-from rheobase.features.errors import CampaignError, RheobaseError
-from rheobase.features.units import parse_range
+from rheobase.fitting.cells.parameters import parse_bounds
 from rheobase.fitting.search.factory import SearchSettings, make_search
 from rheobase.fitting.search.restarting import Restarts
+from rheobase.fitting.search.weighting import WeightedSearch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from rheobase.campaigns.schema_search import Stage
     from rheobase.features.targets import FeatureTargets
     from rheobase.fitting.cells.evaluator import EvaluationSettings
-    from rheobase.fitting.cells.model import CellModel, CellParameter
+    from rheobase.fitting.cells.model import CellModel
     from rheobase.fitting.search.interface import Search
     from rheobase.fitting.search.space import Dimension
 
@@ -53,50 +52,79 @@ class StagePlan:
     Attributes:
         name: Its name in the record.
         config: What the campaign file says of it.
-        model: The cell with the stage's discretisation; parameters that do not move are frozen.
-        targets: What it is held against in this stage.
-        settings: How it is simulated.
+        dimensions: The parameters that it moves, with its bounds.
         fixed: Parameters of the campaign that do not move here, and their values.
         start: Places in the unit cube to begin with, best first.
+        model: The cell with the stage's discretisation; all parameters of the campaign are free.
+        targets: What it is held against in this stage.
+        settings: How it is simulated.
         fidelity: How finely it is simulated.
         seed: Seed of the search.
         deterministic: Whether its result is the same however many workers there are.
+        notes: What a user should know of it.
     """
 
     name: str
     config: Stage
+    dimensions: tuple[Dimension, ...]
+    fixed: dict[str, float]
+    start: tuple[tuple[float, ...], ...]
     model: CellModel
     targets: FeatureTargets
     settings: EvaluationSettings
-    fixed: dict[str, float]
-    start: tuple[tuple[float, ...], ...]
     fidelity: Fidelity
     seed: int
     deterministic: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each of its objectives."""
+        return weights_of(self.targets)
 
     def make_search(self) -> Search:
         """A fresh search."""
-        config = self.config
-        return make_search(
-            config.algorithm,
-            self.model.dimensions,
+        groups = self.targets.groups if self.config.selection == "protocols" else None
+        search = make_search(
+            self.config.algorithm,
+            self.dimensions,
             tuple(self.targets.objectives),
-            SearchSettings(
-                config.population,
-                self.deterministic,
-                config.early_end,
-                Restarts(config.restart_after),
-                config.options,
-            ),
+            search_settings(self.config, self.deterministic),
             self.seed,
-            self.targets.groups if config.selection == "protocols" else None,
+            groups,
             self.start,
         )
+        weights = self.weights
+        return search if set(weights.values()) == {1.0} else WeightedSearch(search, weights)
+
+
+def search_settings(config: Stage, deterministic: bool) -> SearchSettings:
+    """What a stage says of its search, beside its algorithm."""
+    restarts = Restarts(config.restart_after)
+    return SearchSettings(config.population, deterministic, config.early_end, restarts, config.options)
+
+
+def weights_of(targets: FeatureTargets) -> dict[str, float]:
+    """Weight of each objective."""
+    return {name: target.weight for name, target in targets.objectives.items()}
+
+
+def model_names(model: CellModel) -> tuple[str, ...]:
+    """Names of the free parameters."""
+    return tuple(parameter.name for parameter in model.free_parameters)
 
 
 def full_fidelity(campaign: Campaign) -> Fidelity:
     """That of the models that a campaign reports."""
     return Fidelity(campaign.model.segment_length, campaign.evaluation.absolute_tolerance)
+
+
+def stage_fidelity(campaign: Campaign, name: str) -> Fidelity:
+    """That of the models that a stage looks at."""
+    config, full = campaign.search.in_stages[name], full_fidelity(campaign)
+    return Fidelity(
+        config.segment_length or full.segment_length_um, config.absolute_tolerance or full.absolute_tolerance
+    )
 
 
 def plan_stage(
@@ -106,7 +134,7 @@ def plan_stage(
     targets: FeatureTargets,
     best: Sequence[Mapping[str, float]],
 ) -> StagePlan:
-    """Plan one stage.
+    """Plan one stage of a campaign whose stages have been checked.
 
     Args:
         campaign: What it is part of.
@@ -114,139 +142,118 @@ def plan_stage(
         model: The campaign's whole model.
         targets: All targets.
         best: Parameters of the models that it starts from, best first; empty when it starts from none.
-
-    Raises:
-        CampaignError: parameters, bounds or protocols that are not the campaign's; the message names the key.
     """
     config = campaign.search.in_stages[name]
-    full = full_fidelity(campaign)
-    fidelity = Fidelity(
-        config.segment_length or full.segment_length_um, config.absolute_tolerance or full.absolute_tolerance
-    )
-    bounds = _bounds(campaign, name, config, model, best)
-    fixed = _fixed(campaign, name, config, model, best)
-    staged = dataclasses.replace(
-        model,
-        parameters=tuple(_staged(parameter, bounds, fixed) for parameter in model.parameters),
-        segment_length_um=fidelity.segment_length_um,
+    fidelity = stage_fidelity(campaign, name)
+    bounds = stage_bounds(config, model, best)
+    fixed = _fixed(config, model, best)
+    dimensions = tuple(
+        dataclasses.replace(dimension, low=low, high=high)
+        for dimension in model.dimensions
+        if dimension.name not in fixed
+        for low, high in [bounds.get(dimension.name, (dimension.low, dimension.high))]
     )
     return StagePlan(
         name=name,
         config=config,
-        model=staged,
-        targets=_targets(campaign, name, config, targets),
-        settings=dataclasses.replace(build_settings(campaign), absolute_tolerance=fidelity.absolute_tolerance),
+        dimensions=dimensions,
         fixed=fixed,
-        start=tuple(_position(staged.dimensions, parameters) for parameters in best),
+        start=tuple(tuple(_place(d, parameters[d.name]) for d in dimensions) for parameters in best),
+        model=dataclasses.replace(model, segment_length_um=fidelity.segment_length_um),
+        targets=stage_targets(config, targets),
+        settings=dataclasses.replace(build_settings(campaign), absolute_tolerance=fidelity.absolute_tolerance),
         fidelity=fidelity,
         seed=campaign.seed if not campaign.search.stages else _seed(campaign.seed, name),
         deterministic=campaign.search.deterministic,
+        notes=() if config.narrow else tuple(_outside(name, dimensions, best)),
     )
 
 
-def check_stages(campaign: Campaign, model: CellModel) -> None:
-    """Raise CampaignError for names and bounds in the stages that the model does not have."""
-    for name, config in campaign.search.in_stages.items():
-        middle = [{parameter.name: parameter.dimension.value(0.5) for parameter in model.free_parameters}]
-        bounds = _bounds(campaign, name, config, model, middle)
-        fixed = _fixed(campaign, name, config, model, middle)
-        if not set(model_names(model)) - set(fixed):
-            raise CampaignError(f"{_where(campaign, name, 'free')}: no parameter is left to move")
-        for parameter, (low, high) in bounds.items():
-            if not low < high:
-                raise CampaignError(f"{_where(campaign, name, 'bounds', parameter)}: nothing lies between the bounds")
-
-
-def mirrored_dimensions(campaign: Campaign, model: CellModel) -> tuple[Dimension, ...]:
-    """The free parameters between the widest bounds of any stage."""
-    dimensions = {dimension.name: dimension for dimension in model.dimensions}
-    for name, config in campaign.search.in_stages.items():
-        for parameter, (low, high) in _bounds(campaign, name, config, model, ()).items():
-            before = dimensions[parameter]
-            dimensions[parameter] = dataclasses.replace(before, low=min(before.low, low), high=max(before.high, high))
-    return tuple(dimensions.values())
-
-
-def model_names(model: CellModel) -> tuple[str, ...]:
-    """Names of the free parameters."""
-    return tuple(parameter.name for parameter in model.free_parameters)
-
-
-def _staged(
-    parameter: CellParameter, bounds: Mapping[str, tuple[float, float]], fixed: Mapping[str, float]
-) -> CellParameter:
-    if parameter.name in fixed:
-        return dataclasses.replace(parameter, value=fixed[parameter.name], bounds=None)
-    if parameter.name in bounds:
-        return dataclasses.replace(parameter, bounds=bounds[parameter.name])
-    return parameter
-
-
-def _bounds(
-    campaign: Campaign, name: str, config: Stage, model: CellModel, best: Sequence[Mapping[str, float]]
+def stage_bounds(
+    config: Stage, model: CellModel, best: Sequence[Mapping[str, float]] = ()
 ) -> dict[str, tuple[float, float]]:
-    """Bounds of the stage where they are not the model's."""
+    """Bounds of a stage where they are not the model's.
+
+    Args:
+        config: The stage.
+        model: The campaign's model.
+        best: Parameters of the models that it starts from, best first; without them it is not narrowed.
+
+    Raises:
+        RheobaseError: not a range in the parameter's unit, or one that makes no sense.
+    """
+    parameters = {parameter.name: parameter for parameter in model.free_parameters}
     bounds: dict[str, tuple[float, float]] = {}
     if config.narrow is not None and best:
         half = config.narrow / 100.0
-        for parameter in model.free_parameters:
+        for name, parameter in parameters.items():
             dimension = parameter.dimension
-            place = dimension.position(best[0][parameter.name])
-            low, high = dimension.value(max(place - half, 0.0)), dimension.value(min(place + half, 1.0))
-            bounds[parameter.name] = (low, high)
-    units = {parameter.name: parameter.unit for parameter in model.free_parameters}
-    for parameter_name, text in config.bounds.items():
-        _known(campaign, (name, "bounds", parameter_name), parameter_name, units)
-        try:
-            bounds[parameter_name] = parse_range(text, units[parameter_name])
-        except RheobaseError as error:
-            raise CampaignError(f"{_where(campaign, name, 'bounds', parameter_name)}: {error}") from error
+            place = _place(dimension, best[0][name])
+            bounds[name] = dimension.value(max(place - half, 0.0)), dimension.value(min(place + half, 1.0))
+    for name, text in config.bounds.items():
+        bounds[name] = parse_bounds(text, parameters[name].unit, parameters[name].logarithmic)
     return bounds
 
 
-def _fixed(
-    campaign: Campaign, name: str, config: Stage, model: CellModel, best: Sequence[Mapping[str, float]]
-) -> dict[str, float]:
-    """Values of the parameters that do not move."""
-    if config.free is None:
-        return {}
-    names = model_names(model)
-    for parameter in config.free:
-        _known(campaign, (name, "free"), parameter, names)
-    return {
-        parameter.name: best[0][parameter.name] if best else parameter.dimension.value(0.5)
-        for parameter in model.free_parameters
-        if parameter.name not in config.free
-    }
-
-
-def _targets(campaign: Campaign, name: str, config: Stage, targets: FeatureTargets) -> FeatureTargets:
+def stage_targets(config: Stage, targets: FeatureTargets) -> FeatureTargets:
+    """The targets that a stage looks at; of a name without a level, those of all levels."""
     if config.protocols is None:
         return targets
-    there = [INTRINSIC, *(protocol.name for protocol in targets.protocols)]
-    for protocol in config.protocols:
-        _known(campaign, (name, "protocols"), protocol, there)
+    named = set(config.protocols)
     return dataclasses.replace(
         targets,
-        intrinsic=targets.intrinsic if INTRINSIC in config.protocols else (),
-        protocols=tuple(protocol for protocol in targets.protocols if protocol.name in config.protocols),
+        intrinsic=targets.intrinsic if INTRINSIC in named else (),
+        protocols=tuple(protocol for protocol in targets.protocols if named & set(_names(protocol.name))),
     )
 
 
-def _position(dimensions: Sequence[Dimension], parameters: Mapping[str, float]) -> tuple[float, ...]:
-    places = [dimension.position(parameters[dimension.name]) for dimension in dimensions]
-    return tuple(float(place) for place in np.clip(places, 0.0, 1.0))
+def protocol_names(targets: FeatureTargets) -> list[str]:
+    """Names by which a stage may call what it looks at."""
+    names = [name for protocol in targets.protocols for name in _names(protocol.name)]
+    return list(dict.fromkeys([INTRINSIC, *names]))
 
 
-def _known(campaign: Campaign, key: tuple[str, ...], name: str, there: Sequence[str] | Mapping[str, object]) -> None:
-    if name not in there:
-        close = difflib.get_close_matches(name, list(there), n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(there)}"
-        raise CampaignError(f"{_where(campaign, *key)}: there is no '{name}'; {hint}")
+def widest_dimensions(campaign: Campaign, model: CellModel) -> tuple[Dimension, ...]:
+    """The free parameters between the widest bounds of any stage."""
+    dimensions = {dimension.name: dimension for dimension in model.dimensions}
+    for config in campaign.search.in_stages.values():
+        for name, (low, high) in stage_bounds(config, model).items():
+            before = dimensions[name]
+            dimensions[name] = dataclasses.replace(before, low=min(before.low, low), high=max(before.high, high))
+    return tuple(dimensions.values())
 
 
-def _where(campaign: Campaign, name: str, *key: str) -> str:
-    return campaign.where("search", "stages", name, *key) if campaign.search.stages else campaign.where("search", *key)
+def _names(protocol: str) -> list[str]:
+    label = protocol.rpartition("_")[0]
+    return [protocol, *([label] if label else [])]
+
+
+def _fixed(config: Stage, model: CellModel, best: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Values of the parameters that do not move."""
+    if config.free is None:
+        return {}
+    return {
+        dimension.name: best[0][dimension.name] if best else dimension.value(0.5)
+        for dimension in model.dimensions
+        if dimension.name not in config.free
+    }
+
+
+def _place(dimension: Dimension, value: float) -> float:
+    """Place between the bounds, 0 to 1; of a value beyond them at the nearer one."""
+    return min(max(dimension.position(min(max(value, dimension.low), dimension.high)), 0.0), 1.0)
+
+
+def _outside(name: str, dimensions: Sequence[Dimension], best: Sequence[Mapping[str, float]]) -> list[str]:
+    """A note on models to start from that lie outside the bounds."""
+    beyond = {d.name: sum(not d.low <= parameters[d.name] <= d.high for parameters in best) for d in dimensions}
+    said = [f"{count} in {parameter}" for parameter, count in beyond.items() if count]
+    if not said:
+        return []
+    return [
+        f"Stage {name}: of the {len(best)} models that it starts from, some lie outside its bounds ({', '.join(said)}) "
+        "and are moved onto them"
+    ]
 
 
 def _seed(seed: int, stage: str) -> int:

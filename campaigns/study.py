@@ -10,10 +10,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from rheobase.campaigns.writing import writing
-from rheobase.objectives.scores import summarize
+from rheobase.objectives.scores import summarize, total_score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rheobase.campaigns.record import RecordedEvaluation
@@ -31,15 +31,19 @@ class StudyMirror:
     """Adds evaluations to an Optuna journal as finished trials.
 
     The value is the sum of scores; worst and median score, failure and features are user attributes. Evaluations that
-    failed become failed trials, those that were excluded early become pruned ones; both are without a value.
+    failed become failed trials; those that were excluded early, and those of a stage that looks at some objectives
+    only, become pruned ones. Both are without a value, for theirs could not be compared with the others'.
 
     Args:
         journal: The journal file; one that cannot be read is set aside and made again from the record.
         name: Name of the study.
         dimensions: The free parameters.
+        weights: Weight of each objective in the sum of scores; None: 1, of whatever a row has.
     """
 
-    def __init__(self, journal: Path, name: str, dimensions: Sequence[Dimension]) -> None:
+    def __init__(
+        self, journal: Path, name: str, dimensions: Sequence[Dimension], weights: Mapping[str, float] | None = None
+    ) -> None:
         import optuna
 
         optuna.logging.set_verbosity(logging.ERROR)
@@ -49,6 +53,7 @@ class StudyMirror:
             d.name: optuna.distributions.FloatDistribution(d.low, d.high, log=d.logarithmic) for d in dimensions
         }
         self._journal = journal
+        self._weights = weights
         self._choice = _Choice()
         with writing(journal):
             self._study, self._known = self._open_whole(journal.resolve(), name)
@@ -63,7 +68,8 @@ class StudyMirror:
         Raises:
             CampaignError: the disk is full.
         """
-        if self._choice.takes(row) and (row.search, row.number) not in self._known:
+        total = total_score(row.scores, self._weights) if self._state(row) == "COMPLETE" else None
+        if self._choice.takes(total) and (row.search, row.number) not in self._known:
             with writing(self._journal):
                 self._add(row)
 
@@ -92,8 +98,8 @@ class StudyMirror:
         return study
 
     def _add(self, row: RecordedEvaluation) -> None:
-        summary = summarize(row.scores)
-        state = _state(row)
+        summary = summarize(row.scores, self._weights)
+        state = self._state(row)
         attributes: dict[str, Any] = {
             "evaluation": f"{row.search} {row.number}",
             "sum of scores": summary.total,
@@ -114,6 +120,12 @@ class StudyMirror:
             )
         )
 
+    def _state(self, row: RecordedEvaluation) -> str:
+        """Name of the state that the evaluation has as a trial."""
+        if row.failure is not None:
+            return "FAIL"
+        return "PRUNED" if row.excluded or not (self._weights or {}).keys() <= row.scores.keys() else "COMPLETE"
+
 
 class _Choice:
     """Which evaluations are worth adding: the same for the same sequence of them."""
@@ -124,9 +136,10 @@ class _Choice:
         self._best = math.inf
         self._elites: list[float] = []  # a heap of negated sums
 
-    def takes(self, row: RecordedEvaluation) -> bool:
+    def takes(self, total: float | None) -> bool:
+        """Whether to add an evaluation with this sum of scores, None for one without a value."""
         self._seen += 1
-        is_wanted = _state(row) == "COMPLETE" and self._is_wanted(sum(row.scores.values()))
+        is_wanted = total is not None and self._is_wanted(total)
         is_taken = is_wanted or self._seen <= ALL_OF_THE_FIRST
         self._taken += is_taken
         return is_taken
@@ -144,13 +157,6 @@ class _Choice:
             self._best = min(self._best, total)
             return True
         return False
-
-
-def _state(row: RecordedEvaluation) -> str:
-    """Name of the state that the evaluation has as a trial."""
-    if row.excluded:
-        return "PRUNED"
-    return "COMPLETE" if row.failure is None else "FAIL"
 
 
 def _is_torn(journal: Path) -> bool:

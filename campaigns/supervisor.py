@@ -178,7 +178,6 @@ class SupervisedSimulator:
 
     def _exchange(self, message: object, limit_s: float) -> tuple[str, Any]:
         """Send a message and wait for the answer; a process that does not give it within its limits is ended."""
-        self._last_words.forget()
         begin_cpu_s, self.cpu_seconds = self._cpu_s(), 0.0
         try:
             self._connection.send(message)

@@ -25,6 +25,9 @@ _BLOCKS = 512
 _MARGIN_BLOCKS = 3
 _FEW = 32
 _ROUNDS = 10
+_SHORTER = 0.02
+_TIE = 1e-6
+_CORE = 0.25
 _GUESSES = 2
 
 
@@ -76,7 +79,7 @@ def refine(signal: NDArray[np.float64], box: Box, margin: int) -> Box:
         return box_at(signal, first + inner.start, first + inner.stop)
     for _ in range(_ROUNDS):
         start = edge_within(signal, (box.start - margin, box.start + margin), box.base, box.level)
-        stop = edge_within(signal, (box.stop - margin, box.stop + margin), box.level, box.base)
+        stop = edge_within(signal, (box.stop - margin, box.stop + margin), box.level, box.base, ties_after=True)
         moved = (start, stop) != (box.start, box.stop)
         box = box_at(signal, start, stop)
         if not moved:
@@ -93,17 +96,32 @@ def box_at(signal: NDArray[np.float64], start: int, stop: int) -> Box:
     return Box(start, stop, median(inside), median(outside))
 
 
+def core_of(signal: NDArray[np.float64], box: Box) -> Box:
+    """Box around the samples at the level of another one, without those halfway to its base."""
+    return box_at(signal, *_largest_segment(_score(signal, box) - _CORE * abs(box.height)))
+
+
 def outside_of(values: NDArray[_Number], start: int, stop: int) -> NDArray[_Number]:
     """All values but those of [start, stop)."""
     return np.concatenate((values[:start], values[stop:]))
 
 
-def edge_within(signal: NDArray[np.float64], window: tuple[int, int], before: float, after: float) -> int:
-    """First sample in a window (clipped to the signal) from which on `after` explains the signal better."""
+def edge_within(
+    signal: NDArray[np.float64], window: tuple[int, int], before: float, after: float, ties_after: bool = False
+) -> int:
+    """First sample in a window (clipped to the signal) from which on `after` explains the signal better.
+
+    Args:
+        signal: The signal, shape (samples,).
+        window: First sample and the one after the last.
+        before: Level before the edge.
+        after: Level after it.
+        ties_after: Whether samples halfway between the levels belong after the edge, not before it.
+    """
     first, last = max(0, window[0]), min(len(signal), window[1])
     score = _score(signal[first:last], Box(0, 0, after, before))
-    sums = np.concatenate(([0.0], np.cumsum(score)))
-    return first + len(sums) - 1 - int(np.argmin(sums[::-1]))
+    score += _TIE * abs(after - before) * (1.0 if ties_after else -1.0)
+    return first + int(np.argmin(np.concatenate(([0.0], np.cumsum(score)))))
 
 
 def _first_guesses(means: NDArray[np.float64]) -> list[Box]:
@@ -124,7 +142,8 @@ def _settle(signal: NDArray[np.float64], box: Box) -> Box:
         if box.height == 0.0:
             break
         previous = box
-        box = box_at(signal, *_largest_segment(_score(signal, previous)))
+        # Of equal boxes the shortest: one pulse rather than a train of pulses as long as the gaps between them.
+        box = box_at(signal, *_largest_segment(_score(signal, previous) - _SHORTER * abs(previous.height)))
         moved = abs(box.level - previous.level) + abs(box.base - previous.base)
         if moved <= 0.01 * abs(previous.height):
             break

@@ -34,7 +34,7 @@ _UNITS_MISSING_IN_EFEL = {
     "trace_check": "",
     "voltage": "mV",
 }
-_SPELLED_AS_OURS = {"constant": "", "MΩ": "MOhm", "1/(ms)": "1/ms"}
+_SPELLED_AS_OURS = {"constant": "", "MΩ": "MOhm", "1/(ms)": "ms-1"}
 
 
 @functools.cache

@@ -60,15 +60,20 @@ def measure_cell(recordings: Iterable[Recording], plan: ExtractionPlan) -> CellM
             left_out.append(found)
         else:
             observed.append((found, _needed_of(recording, requests_of(found, plan))))
+    observed.sort(key=lambda pair: _place(pair[0]))
+    left_out.sort(key=_place)
     sweeps = [sweep for sweep, _ in observed]
     properties = cell_properties(sweeps, plan.rheobase) if sweeps else None
     measured = [
         sweep if recording is None else _with_features(sweep, recording, properties, plan)
         for sweep, recording in observed
     ]
-    measured.sort(key=lambda sweep: (natural_key(sweep.protocol), natural_key(sweep.sweep)))
-    left_out.sort(key=lambda sweep: (natural_key(sweep.protocol), natural_key(sweep.sweep)))
     return CellMeasurement(cell, tuple(measured), properties, tuple(left_out))
+
+
+def _place(sweep: SweepMeasurement | LeftOut) -> tuple[object, ...]:
+    """Sort key of a sweep within its cell."""
+    return natural_key(sweep.protocol), sweep.protocol, natural_key(sweep.sweep), sweep.sweep
 
 
 def requests_of(sweep: SweepMeasurement, plan: ExtractionPlan) -> tuple[ProtocolRequest, ...]:

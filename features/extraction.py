@@ -75,7 +75,7 @@ def combine(measurements: Iterable[CellMeasurement], plan: ExtractionPlan) -> Ex
     Raises:
         FeatureError: nothing could be measured; the message says what was there.
     """
-    everything = sorted(measurements, key=lambda cell: natural_key(cell.cell))
+    everything = sorted(measurements, key=lambda cell: (natural_key(cell.cell), cell.cell))
     notes = [str(sweep) for cell in everything for sweep in cell.left_out]
     cells = _usable(everything, plan, notes)
     groups = group_sweeps(cells, plan)

@@ -14,6 +14,7 @@ from rheobase.features.stimulus_levels import find_levels
 from rheobase.features.stimulus_noise import Fluctuation, find_fluctuation
 from rheobase.features.stimulus_ramp import find_ramp
 from rheobase.features.stimulus_statistics import deviation, median
+from rheobase.features.stimulus_test_pulse import is_test_pulse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,14 +31,6 @@ SHORTEST_LONG_STEP_MS = 100.0
 
 # Pulses are equal when their amplitudes differ by no more than this part.
 SAME_AMPLITUDE = 0.1
-
-# A test pulse is a small pulse at the start of a sweep; what follows is much longer, or much larger and of another
-# duration.
-LARGEST_TEST_PULSE_nA = 0.055
-LATEST_TEST_PULSE_MS = 250.0
-LONGER_THAN_TEST_PULSE = 5.0
-LARGER_THAN_TEST_PULSE = 2.0
-SAME_DURATION = 0.2
 
 # Quarters of a plateau that differ by this part of its amplitude may be a ramp.
 SLOPING = 0.15
@@ -66,14 +59,13 @@ def detect_stimulus(
 ) -> Stimulus | Unrecognised:
     """The stimulus in a current trace.
 
-    Onset and offset are those of samples. Levels are medians, so that artefacts of spikes do not move them, and
-    amplitudes are above the median of the baseline. A baseline is needed before and after the stimulus: without
-    one, current that was meant could not be told from drift. Noise below a tenth of a step is taken for the
-    amplifier's.
+    Levels are medians, so that artefacts of spikes do not move them, and amplitudes are above the median of the
+    baseline. A baseline is needed before and after the stimulus: without one, a current that was meant could not
+    be told from drift. Noise below a tenth of a step is taken for the amplifier's.
 
-    A first pulse of at most 55 pA that begins within 250 ms of the start of the sweep, and does not last longer than
-    a fifth of what follows (or is at most half as large, and of another duration), is a test pulse: it is handed
-    back as such and is no part of the stimulus. Where nothing such follows it is the stimulus.
+    A pulse of 55 pA or less at the start of a sweep (within 250 ms, up to 100 ms long) is a test pulse when it is
+    followed by something at least five times as long, or twice as large and of another duration. It is handed back
+    beside the stimulus and is no part of it. Where nothing such follows it is the stimulus.
 
     Args:
         current_nA: Injected current (nA), shape (samples,).
@@ -86,13 +78,16 @@ def detect_stimulus(
         baseline, an oscillation, drift, transients of voltage clamp.
     """
     current = np.asarray(current_nA, dtype=np.float64)
-    if len(current) == 0 or not np.isfinite(current.sum()):
-        return Unrecognised(f"{np.count_nonzero(~np.isfinite(current))} of {len(current)} samples are no numbers")
+    if len(current) == 0:
+        return Unrecognised("the sweep has no samples of current")
+    if not np.isfinite(current.sum()):
+        bad = np.count_nonzero(~np.isfinite(current))
+        return Unrecognised(f"{bad} of {len(current)} samples of current are no finite numbers")
     if window_ms is not None:
         return _step_in_window(current, time_step_ms, window_ms)
     levels = find_levels(current, time_step_ms)
     if levels.levels:
-        if _slopes(current, levels) and (ramp := find_ramp(current)):
+        if _slopes(current, levels) and (ramp := find_ramp(current, time_step_ms)):
             return _ramp(ramp, time_step_ms)
         if _has_transients(current, levels, time_step_ms):
             return Unrecognised("current overshoots at both edges of the step: the transients of voltage clamp")
@@ -129,11 +124,9 @@ def _step_in_window(
 def _constant(levels: Levels, time_step_ms: float) -> Stimulus:
     """Stimulus made of constant levels."""
     pieces = tuple(_piece(level, levels.base_nA, time_step_ms) for level in levels.levels)
-    test_pulse = None
-    if _is_test_pulse(pieces[0], pieces[1:]):
-        test_pulse, *rest = pieces
-        pieces = tuple(rest)
-    return Stimulus(_kind(pieces), pieces, levels.base_nA, test_pulse=test_pulse)
+    if is_test_pulse(pieces[0], pieces[1:]):
+        return Stimulus(_kind(pieces[1:]), pieces[1:], levels.base_nA, test_pulse=pieces[0])
+    return Stimulus(_kind(pieces), pieces, levels.base_nA)
 
 
 def _piece(level: Level, base_nA: float, time_step_ms: float) -> Piece:
@@ -145,25 +138,10 @@ def _kind(pieces: Sequence[Piece]) -> Kind:
     short = all(piece.duration_ms < SHORTEST_LONG_STEP_MS for piece in pieces)
     if len(pieces) == 1:
         return "pulse" if short else "step"
-    amplitudes_nA = sorted((piece.end_nA for piece in pieces), key=abs)
-    equal = abs(amplitudes_nA[-1] - amplitudes_nA[0]) <= SAME_AMPLITUDE * abs(amplitudes_nA[-1])
+    amplitudes_nA = [piece.end_nA for piece in pieces]
+    largest_nA = max(abs(amplitude) for amplitude in amplitudes_nA)
+    equal = max(amplitudes_nA) - min(amplitudes_nA) <= SAME_AMPLITUDE * largest_nA
     return "pulses" if short and equal else "levels"
-
-
-def _is_test_pulse(first: Piece, others: Sequence[Piece]) -> bool:
-    if not others or first.duration_ms >= SHORTEST_LONG_STEP_MS or first.onset_ms > LATEST_TEST_PULSE_MS:
-        return False
-    if abs(first.end_nA) > LARGEST_TEST_PULSE_nA or others[0].onset_ms - first.offset_ms < first.duration_ms:
-        return False
-    return any(_outweighs(other, first) for other in others)
-
-
-def _outweighs(piece: Piece, test_pulse: Piece) -> bool:
-    if piece.duration_ms >= LONGER_THAN_TEST_PULSE * test_pulse.duration_ms:
-        return True
-    size_nA = max(abs(piece.start_nA), abs(piece.end_nA))
-    another_duration = abs(piece.duration_ms - test_pulse.duration_ms) > SAME_DURATION * test_pulse.duration_ms
-    return another_duration and size_nA >= LARGER_THAN_TEST_PULSE * abs(test_pulse.end_nA)
 
 
 def _slopes(current: NDArray[np.float64], levels: Levels) -> bool:
@@ -177,23 +155,24 @@ def _slopes(current: NDArray[np.float64], levels: Levels) -> bool:
 
 
 def _has_transients(current: NDArray[np.float64], levels: Levels, time_step_ms: float) -> bool:
-    """Whether the current overshoots at the first edge and the last."""
+    """Whether the current overshoots at the first edge and the last, as it does when a membrane is charged."""
     first, last = levels.levels[0], levels.levels[-1]
     span = max(1, round(TRANSIENT_MS / time_step_ms))
-    if first.stop - first.start <= 2 * span or last.stop - last.start <= 2 * span:
+    if min(first.stop - first.start, last.stop - last.start) <= 2 * span:
         return False
     noise_nA = deviation(outside_of(current, first.start, last.stop), levels.base_nA)
-    overshoots_nA = []
-    for level, edge, after_nA in ((first, first.start, first.level_nA), (last, last.stop, levels.base_nA)):
-        height_nA = level.level_nA - levels.base_nA
-        away_nA = (current[edge : edge + span] - after_nA) * np.sign(height_nA) * (1.0 if edge == level.start else -1.0)
-        overshoots_nA.append(float(away_nA.max()) - max(abs(height_nA), TRANSIENT_TO_NOISE * noise_nA))
-    return min(overshoots_nA) > 0.0
+    rise_nA, fall_nA = first.level_nA - levels.base_nA, levels.base_nA - last.level_nA
+    edges = ((first.start, first.level_nA, rise_nA), (last.stop, levels.base_nA, fall_nA))
+    for edge, settled_nA, change_nA in edges:
+        overshoot_nA = np.max((current[edge : edge + span] - settled_nA) * np.sign(change_nA))
+        if overshoot_nA <= max(abs(change_nA), TRANSIENT_TO_NOISE * noise_nA):
+            return False
+    return True
 
 
 def _changing(current: NDArray[np.float64], levels: Levels, time_step_ms: float) -> Stimulus | Unrecognised:
     """The one stimulus of a trace that is not made of constant levels."""
-    found = find_fluctuation(current) or (find_ramp(current) if levels.complaint else None)
+    found = find_fluctuation(current) or (find_ramp(current, time_step_ms) if levels.complaint else None)
     if found is None:
         return Unrecognised(levels.complaint or f"{NOTHING} {1000.0 * levels.smallest_nA:.4g} pA")
     onset_ms, offset_ms = found.start * time_step_ms, found.stop * time_step_ms
@@ -209,7 +188,7 @@ def _changing(current: NDArray[np.float64], levels: Levels, time_step_ms: float)
         stimulus = Stimulus("noise", (piece,), found.base_nA, found.deviation_nA)
     else:
         stimulus = _ramp(found, time_step_ms)
-    if len(before) == 1 and not after and _is_test_pulse(before[0], stimulus.pieces):
+    if len(before) == 1 and not after and is_test_pulse(before[0], stimulus.pieces):
         return replace(stimulus, test_pulse=before[0])
     if before or after:
         side = "before" if before else "after"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.features.box import Box, fit_box, outside_of, refine
+from rheobase.features.box import Box, core_of, fit_box, outside_of, refine
 from rheobase.features.stimulus_plateaus import SHORT_MS, is_short_plateau
 from rheobase.features.stimulus_statistics import block_means, block_medians, deviation, median, spread
 
@@ -31,6 +31,7 @@ MOST_PARTS = 400
 NOISE_SUM = 8.0
 INDEPENDENT_MS = 0.25
 LEVEL_TO_NOISE = 3.0
+SLOW_NOISE = 3.0
 
 # Every further level differs by this part of the first one, and by this many times what samples are rounded to.
 # Artefacts of spikes last some ms, so a level as short as they are has to differ by more, and to be a plateau, and
@@ -76,7 +77,7 @@ class Search:
         parts: list[NDArray[np.int64]] = []
         inner: list[NDArray[np.int64]] = []
         where = np.arange(len(means), dtype=np.int64)
-        box = self.first if self._is_change(means, self.first) or self._is_train(means) else None
+        box = self._accepted(means, self.first)
         while len(parts) < MOST_PARTS:
             if box:
                 inner.append(where[box.start : box.stop])
@@ -116,9 +117,17 @@ class Search:
                 start = box.start if box.start >= edge else 0
                 stop = box.stop if box.stop <= len(values) - edge else len(values)
                 box = Box(start, stop, box.level, box.base)
-            if box.stop - box.start < len(values) and self._is_change(values, box):
-                return box
+            if box.stop - box.start < len(values) and (accepted := self._accepted(values, box)):
+                return accepted
         return None
+
+    def _accepted(self, values: NDArray[np.float64], box: Box) -> Box | None:
+        """The box, or its core where an edge is blurred by a third level halfway; None when neither is a change."""
+        if self._is_change(values, box):
+            return box
+        core = core_of(values, box)
+        is_long = (core.stop - core.start) * self.mean_ms >= SHORT_MS
+        return core if is_long and core.height != 0.0 and self._is_change(values, core) else None
 
     def _fit_without_artefacts(self, values: NDArray[np.float64]) -> Box | None:
         width = max(1, round(SHORT_MS / self.mean_ms))
@@ -152,12 +161,6 @@ class Search:
         span_ms = min(max(EDGE_PART * duration_ms, EDGE_MS[0]), EDGE_MS[1])
         return _is_sharp(values, box, max(3, round(span_ms / self.mean_ms)))
 
-    def _is_train(self, means: NDArray[np.float64]) -> bool:
-        """Whether the first box is a train of pulses, of which a long span shows no edges."""
-        inside = means[self.first.start : self.first.stop]
-        gap = fit_box(inside)
-        return gap is not None and (gap.stop - gap.start) * self.mean_ms < SHORT_MS and self._is_change(inside, gap)
-
     def _joined(self, means: NDArray[np.float64], parts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
         """Parts, those of about one level joined; the baseline's first."""
         level_nA = np.array([median(means[part]) for part in parts])
@@ -176,7 +179,8 @@ def smallest_height(values: NDArray[np.float64], box: Box, mean_ms: float) -> fl
         box: The box.
         mean_ms: Duration of a mean (ms).
     """
-    of_means_nA = deviation(outside_of(values, box.start, box.stop), box.base)
+    # Several levels outside the box would pass for noise, were it not for the differences of neighbours.
+    of_means_nA = min(deviation(outside_of(values, box.start, box.stop), box.base), SLOW_NOISE * spread(values))
     of_blocks_nA = spread(block_means(values, max(1, len(values) // 256)))
     inside = box.stop - box.start
     fewer = inside * (len(values) - inside) / len(values)

@@ -9,7 +9,14 @@ import numpy as np
 
 from rheobase.features.box import edge_within, fit_box, outside_of
 from rheobase.features.stimulus_changes import MOST_PARTS, Search, smallest_height
-from rheobase.features.stimulus_plateaus import NO_PLATEAU, SHORT_MS, is_brief_plateau, why_no_plateau, why_no_return
+from rheobase.features.stimulus_plateaus import (
+    NO_PLATEAU,
+    SHORT_MS,
+    is_brief_plateau,
+    is_quiet,
+    why_no_plateau,
+    why_no_return,
+)
 from rheobase.features.stimulus_statistics import block_means, deviation, median, rounded_to
 
 if TYPE_CHECKING:
@@ -88,7 +95,7 @@ def find_levels(current_nA: NDArray[np.float64], time_step_ms: float) -> Levels:
         complaint = _why_not_levels(means, parts, runs, mean_ms)
         if not complaint:
             levels, base_nA = _fitted_to_samples(current_nA, means, parts, runs, time_step_ms)
-            if _is_flat_if_brief(current_nA, levels, base_nA, time_step_ms):
+            if _are_plateaus(current_nA, levels, base_nA, time_step_ms):
                 return Levels(levels, base_nA, smallest_nA)
             complaint = NO_PLATEAU
     what = f"the deflection of {1000.0 * first.height:.4g} pA from {onset_ms:g} ms for {duration_ms:g} ms"
@@ -151,17 +158,20 @@ def _why_not_levels(
     return why_no_return(ends_nA, outside_nA, min(heights_nA, key=abs))
 
 
-def _is_flat_if_brief(
+def _are_plateaus(
     current_nA: NDArray[np.float64], levels: Sequence[Level], base_nA: float, time_step_ms: float
 ) -> bool:
-    brief = [level for level in levels if (level.stop - level.start) * time_step_ms < BRIEF_MS]
-    if not brief:
-        return True
-    noise_nA = deviation(outside_of(current_nA, levels[0].start, levels[-1].stop), base_nA)
-    return all(
-        is_brief_plateau(current_nA[level.start : level.stop] - level.level_nA, level.level_nA - base_nA, noise_nA)
-        for level in brief
-    )
+    """Whether the samples agree: levels are quiet, and flat where they are brief."""
+    outside_nA = outside_of(current_nA, levels[0].start, levels[-1].stop) - base_nA
+    noise_nA = deviation(outside_nA, 0.0)
+    for level in levels:
+        inside_nA, height_nA = current_nA[level.start : level.stop] - level.level_nA, level.level_nA - base_nA
+        duration_ms = (level.stop - level.start) * time_step_ms
+        if duration_ms < BRIEF_MS and not is_brief_plateau(inside_nA, height_nA, noise_nA):
+            return False
+        if duration_ms >= SHORT_MS and not is_quiet(inside_nA, outside_nA, height_nA):
+            return False
+    return True
 
 
 def _fitted_to_samples(
@@ -180,7 +190,8 @@ def _fitted_to_samples(
     for before, after, end in zip(runs[:-1], runs[1:], ends[1:], strict=True):
         earliest = max(starts[-1] + 1, after.earliest * width - margin)
         latest = min(after.start * width + margin, end) - 1
-        starts.append(edge_within(current_nA, (earliest, latest), rough_nA[before.part], rough_nA[after.part]))
+        levels_nA = (rough_nA[before.part], rough_nA[after.part])
+        starts.append(edge_within(current_nA, (earliest, latest), *levels_nA, ties_after=after.part == 0))
     samples: dict[int, list[tuple[int, int]]] = {}
     for run, start, stop in zip(runs, starts, [*starts[1:], len(current_nA)], strict=True):
         samples.setdefault(run.part, []).append((start, stop))

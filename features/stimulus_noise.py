@@ -27,7 +27,7 @@ EDGE_TO_NOISE = 5.0
 # from that of all by no more than this part of the deviation.
 PARTS = 4
 PARTS_FACTOR = 3.0
-PARTS_SHIFT = 1.0
+PARTS_SHIFT = 0.8
 
 # Samples farther than this many standard deviations are artefacts of spikes.
 FARTHEST = 4.0

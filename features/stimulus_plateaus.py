@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.features.stimulus_statistics import block_medians, deviation, median, share_within, spread
+from rheobase.features.stimulus_statistics import (
+    MAD_TO_DEVIATION,
+    block_medians,
+    deviation,
+    median,
+    share_within,
+    spread,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +42,8 @@ BRIEF_SHARE = 0.4
 # The median of a few values is less exact than their mean.
 MEDIAN_TO_MEAN = 1.25
 
-NO_PLATEAU = "is no plateau: a ramp, a sine, noise or several levels"
-NO_BASELINE = "does not start from a baseline: a ramp, a sine, noise or several levels"
+NO_PLATEAU = "is no plateau, no linear ramp and no noise between two baselines"
+NO_BASELINE = "does not stand on a baseline"
 NO_RETURN = "does not return to the baseline it starts from"
 
 
@@ -78,11 +85,14 @@ def why_no_plateau(
     if is_short:
         is_plateau = share_within(inside_nA, tolerance_nA) >= SHORT_SHARE
     else:
-        is_plateau = deviation(inside_nA, 0.0) <= TO_NOISE * quietest(outside_nA) + near_nA
+        is_plateau = is_quiet(inside_nA, outside_nA, height_nA)
         is_plateau &= share_within(block_medians(inside_nA, width), tolerance_nA) >= PLATEAU_SHARE
     if not is_plateau:
         return NO_PLATEAU
-    return None if share_within(outside_parts_nA, tolerance_nA) >= BASELINE_SHARE else NO_BASELINE
+    noise_of_parts_nA = MAD_TO_DEVIATION * block_medians(np.abs(outside_nA), width)
+    is_baseline = share_within(noise_of_parts_nA, _loudest(outside_nA, height_nA)) >= BASELINE_SHARE
+    is_baseline &= share_within(outside_parts_nA, tolerance_nA) >= BASELINE_SHARE
+    return None if is_baseline else NO_BASELINE
 
 
 def why_no_return(
@@ -97,13 +107,29 @@ def why_no_return(
     """
     width = max(1, len(outside_nA) // PARTS)
     tolerance_nA = max(TO_NOISE * spread(block_medians(outside_nA, width)), TOLERANCE * abs(height_nA))
-    noise_nA = quietest(outside_nA)
+    noise_nA = _quietest(outside_nA)
     for end_nA in ends_nA:
         if abs(median(end_nA)) > tolerance_nA or abs(height_nA) * math.sqrt(len(end_nA)) < TO_NOISE * noise_nA:
             return NO_RETURN
     return None
 
 
-def quietest(outside_nA: NDArray[np.float64]) -> float:
+def is_quiet(values_nA: NDArray[np.float64], outside_nA: NDArray[np.float64], height_nA: float) -> bool:
+    """Whether a current is as quiet as the quietest part of the baseline, or nearly so for its height.
+
+    Args:
+        values_nA: Current above its median (nA), shape (samples,).
+        outside_nA: Current above the baseline (nA), shape (samples,).
+        height_nA: Level above the baseline (nA).
+    """
+    return deviation(values_nA, 0.0) <= _loudest(outside_nA, height_nA)
+
+
+def _loudest(outside_nA: NDArray[np.float64], height_nA: float) -> float:
+    """Largest standard deviation (nA) of what passes for constant."""
+    return TO_NOISE * _quietest(outside_nA) + TOLERANCE * abs(height_nA)
+
+
+def _quietest(outside_nA: NDArray[np.float64]) -> float:
     """Noise of a baseline (nA): the smallest standard deviation of its quarters."""
     return min(deviation(part, 0.0) for part in np.array_split(outside_nA, BASELINE_PARTS))

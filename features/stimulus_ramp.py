@@ -9,27 +9,38 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.features.box import outside_of
-from rheobase.features.stimulus_statistics import block_medians, deviation, median, share_within, spread
+from rheobase.features.stimulus_statistics import (
+    MAD_TO_DEVIATION,
+    block_medians,
+    deviation,
+    median,
+    share_within,
+    spread,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The place of the ramp is looked for in medians of a 256th of the sweep, its edges in the samples around.
+# The place of the ramp is looked for in medians of a 256th of the sweep or more, its edges in the samples around.
 BLOCKS = 256
+SHORTEST_BLOCK_MS = 8.0
 FEWEST_BLOCKS = 6
 MARGIN_BLOCKS = 3
 
-# This share of those medians lies within TOLERANCE of the change, or within three standard deviations of the noise
-# if these are no more than LARGEST_TOLERANCE of it, of the line and of the baseline before and after; the change is
-# to be CHANGE_TO_NOISE times as large as their deviation from these.
+# This share of the medians in each part of the line, and in the baseline before and after it, lies within TOLERANCE
+# of the change, or within three standard deviations of the noise if these are no more than LARGEST_TOLERANCE of it.
+# The change is CHANGE_TO_NOISE times as large as the deviation of all from line and baseline.
 TOLERANCE = 0.03
 LARGEST_TOLERANCE = 0.1
 SHARE = 0.8
+LINE_PARTS = 4
 CHANGE_TO_NOISE = 8.0
 
 # Where the line meets the baseline is preferred to another edge unless that one fits better by this much (in
-# variances of the noise: six standard deviations, as hundreds are tried).
+# variances of the noise: six standard deviations, as hundreds are tried), and jumps by more than this part of the
+# change.
 BETTER_EDGE = 36.0
+SMALL_JUMP = 0.01
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class _Line:
         return np.asarray(self.at_zero_nA + self.slope_nA * sample, dtype=np.float64)
 
 
-def find_ramp(current_nA: NDArray[np.float64]) -> Ramp | None:
+def find_ramp(current_nA: NDArray[np.float64], time_step_ms: float) -> Ramp | None:
     """The one linear ramp in a current trace; None when it is no line on a baseline.
 
     It may start or end away from the baseline, but a baseline before and after it is needed: a current that runs
@@ -70,8 +81,10 @@ def find_ramp(current_nA: NDArray[np.float64]) -> Ramp | None:
 
     Args:
         current_nA: Injected current (nA), shape (samples,).
+        time_step_ms: Sampling interval (ms).
     """
-    width = max(1, len(current_nA) // BLOCKS)
+    # Medians of blocks that are longer than the artefacts of spikes.
+    width = max(len(current_nA) // BLOCKS, math.ceil(SHORTEST_BLOCK_MS / time_step_ms))
     blocks_nA = block_medians(current_nA, width)
     if len(blocks_nA) < 2 * FEWEST_BLOCKS:
         return None
@@ -87,14 +100,16 @@ def find_ramp(current_nA: NDArray[np.float64]) -> Ramp | None:
     noisiest_nA = max(deviation(off_line_nA, 0.0), deviation(outside_of(off_base_nA, first, last), 0.0))
     if change_nA == 0.0 or change_nA < CHANGE_TO_NOISE * noisiest_nA:
         return None
-    parts = (off_line_nA, off_base_nA[: max(1, first - 1)], off_base_nA[min(last + 1, len(blocks_nA) - 1) :])
+    before_nA, after_nA = off_base_nA[: max(1, first - 1)], off_base_nA[min(last + 1, len(blocks_nA) - 1) :]
+    parts = (*np.array_split(off_line_nA, LINE_PARTS), before_nA, after_nA)
     if min(share_within(part, tolerance_nA) for part in parts) < SHARE:
         return None
     samples = np.arange((first + 1) * width, (last - 1) * width)
     noise_nA = deviation(current_nA[samples] - line(samples), 0.0)
     margin = MARGIN_BLOCKS * width
-    start = _edge(current_nA, (first * width, margin), (base, line), noise_nA)
-    stop = _edge(current_nA, (last * width, margin), (line, base), noise_nA)
+    near = SMALL_JUMP * (last - first) * width
+    start = _edge(current_nA, (first * width - margin, first * width + margin), (base, line), noise_nA, near)
+    stop = _edge(current_nA, (last * width - margin, last * width + margin), (line, base), noise_nA, near)
     base_nA = median(outside_of(current_nA, start, stop))
     return Ramp(start, stop, line.at_zero_nA + line.slope_nA * start, line.at_zero_nA + line.slope_nA * stop, base_nA)
 
@@ -117,21 +132,33 @@ def _place(values: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _fit_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> _Line:
-    """Line of least squares, twice without what is farther than three standard deviations from the line before."""
-    kept = np.ones(len(x), dtype=bool)
-    for _ in range(3):
-        centre = x[kept].mean()
-        slope = np.sum((x[kept] - centre) * y[kept]) / np.sum(np.square(x[kept] - centre))
-        at_zero = y[kept].mean() - slope * centre
-        distance = np.abs(y - at_zero - slope * x)
-        kept = distance <= max(3.0 * 1.4826 * median(distance), 1e-12 * float(np.abs(y).max()))
-    return _Line(float(at_zero), float(slope))
+    """Line of least squares through all that is no farther from a robust one than three standard deviations.
+
+    The robust one has the median of the slopes between points half of all apart (Siegel and Theil take all pairs).
+    """
+    half = len(x) // 2
+    slope = median((y[-half:] - y[:half]) / (x[-half:] - x[:half]))
+    at_zero = median(y - slope * x)
+    distance = np.abs(y - at_zero - slope * x)
+    kept = distance <= max(3.0 * MAD_TO_DEVIATION * median(distance), 1e-9 * float(np.ptp(y)))
+    centre = x[kept].mean()
+    slope = np.sum((x[kept] - centre) * y[kept]) / np.sum(np.square(x[kept] - centre))
+    return _Line(float(y[kept].mean() - slope * centre), float(slope))
 
 
-def _edge(current_nA: NDArray[np.float64], around: tuple[int, int], lines: tuple[_Line, _Line], noise_nA: float) -> int:
-    """First sample on the second of two lines: where they cross, or where the current jumps from one to the other."""
-    place, margin = around
-    first, last = max(1, place - margin), min(len(current_nA) - 1, place + margin)
+def _edge(
+    current_nA: NDArray[np.float64], window: tuple[int, int], lines: tuple[_Line, _Line], noise_nA: float, near: float
+) -> int:
+    """First sample on the second of two lines: where they cross, or where the current jumps from one to the other.
+
+    Args:
+        current_nA: Injected current (nA), shape (samples,).
+        window: Where to look for it: first sample and the one after the last.
+        lines: The lines before and after it.
+        noise_nA: Standard deviation of the noise (nA).
+        near: So many samples from where they cross the lines differ too little to tell a jump.
+    """
+    first, last = max(1, window[0]), min(len(current_nA) - 1, window[1])
     samples = np.arange(first, last)
     before_nA, after_nA = (line(samples) for line in lines)
     limit_nA = 3.0 * noise_nA + np.abs(after_nA - before_nA)
@@ -140,9 +167,9 @@ def _edge(current_nA: NDArray[np.float64], around: tuple[int, int], lines: tuple
     )
     errors = np.concatenate(([0.0], np.cumsum(of_before - of_after)))
     best = int(np.argmin(errors))
-    slope_nA = lines[0].slope_nA - lines[1].slope_nA
-    crossing = math.ceil((lines[1].at_zero_nA - lines[0].at_zero_nA) / slope_nA - 1e-6) - first
-    rounding = 1e-9 * float(np.max(limit_nA)) ** 2
-    if 0 <= crossing < len(errors) and errors[crossing] - errors[best] <= BETTER_EDGE * noise_nA**2 + rounding:
-        best = crossing
-    return first + best
+    at_zero_nA = lines[1].at_zero_nA - lines[0].at_zero_nA
+    crossing = math.ceil(at_zero_nA / (lines[0].slope_nA - lines[1].slope_nA) - 1e-6) - first
+    if not 0 <= crossing < len(errors):
+        return first + best
+    is_as_good = errors[crossing] - errors[best] <= BETTER_EDGE * noise_nA**2
+    return first + (crossing if is_as_good or abs(crossing - best) <= near else best)

@@ -9,7 +9,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Standard deviation of normally distributed noise over its median absolute deviation.
+MAD_TO_DEVIATION = 1.4826
+
 _ENOUGH = 4096
+_TOGGLING = 0.2
 
 
 def median(values: NDArray[np.float64]) -> float:
@@ -27,7 +31,7 @@ def deviation(values: NDArray[np.float64], level: float) -> float:
     Of more than some thousand values every other, third and so on is taken: that is exact to a few percent.
     """
     some = values[:: max(1, len(values) // _ENOUGH)]
-    return 1.4826 * median(np.abs(some - level)) if len(some) else 0.0
+    return MAD_TO_DEVIATION * median(np.abs(some - level)) if len(some) else 0.0
 
 
 def spread(values: NDArray[np.float64]) -> float:
@@ -66,7 +70,7 @@ def rounded_to(signal: NDArray[np.float64]) -> float:
     """
     differences = np.abs(np.diff(signal[:_ENOUGH]))
     differences = differences[differences > 0.0]
-    if len(differences) <= 0.05 * min(len(signal), _ENOUGH):
+    if len(differences) < _TOGGLING * min(len(signal), _ENOUGH):
         return 0.0
     smallest = float(differences.min())
-    return smallest if median(differences) <= 2.0 * smallest else 0.0
+    return smallest if median(differences) <= 2.5 * smallest else 0.0

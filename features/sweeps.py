@@ -129,10 +129,11 @@ def with_features(
     """
     jobs: dict[tuple[MeasurementSettings, Step], list[tuple[str, FeatureRequest]]] = defaultdict(list)
     too_coarse: dict[str, None] = {}
+    coarse = recording.time_step_ms > 1.001 * COARSEST_SPIKE_SAMPLING_MS  # headers hold single precision
     for request, features in wanted:
         main = amplitude_piece(sweep.stimulus, request.amplitude_piece)
         for feature in features:
-            if recording.time_step_ms > COARSEST_SPIKE_SAMPLING_MS and feature.feature in SPIKE_SHAPE_FEATURES:
+            if coarse and feature.feature in SPIKE_SHAPE_FEATURES:
                 too_coarse[feature.label] = None
                 continue
             place = request.measure_in if feature.measure_in is None else feature.measure_in

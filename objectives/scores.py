@@ -30,12 +30,12 @@ def z_score(value: float | None, mean: float, std: float) -> float:
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """Scores of one model in three numbers, all in standard deviations.
+    """Scores of one model in three numbers.
 
     Attributes:
-        total: Sum over objectives.
-        worst: Largest score.
-        median: Median score.
+        total: Sum over objectives, each score times its weight.
+        worst: Largest score (standard deviations) of an objective with a weight above zero.
+        median: Median score (standard deviations) of those.
     """
 
     total: float
@@ -43,7 +43,24 @@ class ScoreSummary:
     median: float
 
 
-def summarize(scores: Mapping[str, float]) -> ScoreSummary:
-    """Sum, worst and median of a model's scores; at least one is needed."""
-    values = np.array(list(scores.values()))
-    return ScoreSummary(float(values.sum()), float(values.max()), float(np.median(values)))
+def summarize(scores: Mapping[str, float], weights: Mapping[str, float] | None = None) -> ScoreSummary:
+    """Sum, worst and median of a model's scores; at least one with a weight above zero is needed.
+
+    Args:
+        scores: Scores by objective.
+        weights: Their parts in the sum; 1 of those absent.
+    """
+    counted = [score for name, score in scores.items() if weights is None or weights.get(name, 1.0) > 0.0]
+    return ScoreSummary(total_score(scores, weights), max(counted), float(np.median(counted)))
+
+
+def total_score(scores: Mapping[str, float], weights: Mapping[str, float] | None = None) -> float:
+    """Sum of scores, each times its weight; the same to the last bit whatever their order.
+
+    Args:
+        scores: Scores by objective.
+        weights: Their parts in the sum; 1 of those absent.
+    """
+    if not weights:
+        return math.fsum(scores.values())
+    return math.fsum(weights.get(name, 1.0) * score for name, score in scores.items())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared_data import shared
+
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SMALL_SURROGATES = [
@@ -23,10 +25,10 @@ SMALL_SURROGATES = [
 ]
 
 
-def block(language: str) -> str:
-    found = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    assert len(found) == 1, f"README should show one {language} block, it shows {len(found)}"
-    return str(found[0])
+def block(language: str, holding: str = "") -> str:
+    found = [str(text) for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if holding in text]
+    assert len(found) == 1, f"README should show one {language} block with '{holding}', it shows {len(found)}"
+    return found[0]
 
 
 def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -63,10 +65,20 @@ def test_the_ten_line_campaign_runs(users_folder: Path) -> None:
 
 
 def test_the_python_lines_run(users_folder: Path) -> None:
-    script = block("python").replace("range(100)", "range(3)")
+    script = block("python", "search.ask()").replace("range(100)", "range(3)")
     result = run(["-c", script], users_folder)
     assert result.returncode == 0, result.stderr
     assert len(result.stdout.strip().splitlines()) == 3
+
+
+def test_the_lines_on_rates_and_eeg_run(tmp_path: Path) -> None:
+    for names in (("mouse_v1_rates", "OSI_DSI_neuropixels_v4.csv"), ("eeg_meg", "eeglab_data.set")):
+        (tmp_path / names[1]).symlink_to(shared(*names))
+    (tmp_path / "eeglab_data.fdt").symlink_to(shared("eeg_meg", "eeglab_data.fdt"))
+    result = run(["-c", block("python", "rate_rows")], tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "L4 Exc 629 3.57" in result.stdout
+    assert "SpectralPeak" in result.stdout
 
 
 def test_every_command_of_readme_exists() -> None:

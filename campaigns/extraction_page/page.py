@@ -9,8 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rheobase.campaigns.extraction_page.cells import curves_figure, sweeps_figure
+from rheobase.campaigns.extraction_page.cells import curves_figure
 from rheobase.campaigns.extraction_page.distributions import features_figure
+from rheobase.campaigns.extraction_page.sweeps import sweeps_figure
 from rheobase.campaigns.report.drawing import number, style
 
 if TYPE_CHECKING:
@@ -24,14 +25,16 @@ if TYPE_CHECKING:
 
 TEMPLATE = "page.html.jinja"
 
+_DOTS_PER_INCH = 130
+
 
 @dataclass(frozen=True)
 class CellPlate:
-    """What the page shows of a cell: figures as PNG in base64."""
+    """What the page shows of a cell: figures as PNG in base64; no curves for a cell without long steps."""
 
     cell: CellMeasurement
     sweeps: str
-    curves: str
+    curves: str | None
 
 
 def write_page(
@@ -76,10 +79,11 @@ def _plates(
     recordings: Iterable[Recording], extraction: Extraction, drawn: Callable[[str], None]
 ) -> Iterator[CellPlate]:
     measured = {cell.cell: cell for cell in extraction.measurements}
+    threshold_mV = extraction.targets.settings.spike_threshold_mV
     for name, found in groupby(recordings, key=lambda recording: recording.cell):
         cell = measured[name]
-        threshold_mV = extraction.targets.settings.spike_threshold_mV
-        yield CellPlate(cell, _png(sweeps_figure(list(found), cell, threshold_mV)), _png(curves_figure(cell)))
+        curves = curves_figure(cell)
+        yield CellPlate(cell, _png(sweeps_figure(found, cell, threshold_mV)), None if curves is None else _png(curves))
         drawn(name)
 
 
@@ -93,5 +97,5 @@ def _features(protocols: Iterable[str], extraction: Extraction) -> Iterator[tupl
 def _png(figure: Figure) -> str:
     stream = io.BytesIO()
     with style():
-        figure.savefig(stream, format="png", dpi=130)
+        figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
     return base64.b64encode(stream.getvalue()).decode("ascii")

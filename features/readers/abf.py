@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +54,16 @@ class AbfReader:
             recorded = _current_clamp_channels(abf, path)
             has_current = any(quantity_of(abf.adcUnits[index]) == "current" for index in recorded)
             command = None if has_current else current_command(abf, content, path)
+            edges = _edges(abf)
+            abf.setSweep(0)  # reads the samples
             for number in abf.sweepList:
-                channels = []
-                for index in recorded:
-                    abf.setSweep(number, channel=index)
-                    values = abf.sweepY.astype(np.float64)
-                    channels.append(Channel(values, abf.adcUnits[index], step_ms, abf.adcNames[index]))
+                samples = slice(edges[number], edges[number + 1])
+                channels = [
+                    Channel(
+                        abf.data[index, samples].astype(np.float64), abf.adcUnits[index], step_ms, abf.adcNames[index]
+                    )
+                    for index in recorded
+                ]
                 if command is not None:
                     channels.append(command.channel(number, step_ms))
                 yield RawSweep(tuple(channels), None, _protocol(abf), str(number))
@@ -77,6 +82,14 @@ def _open(path: Path) -> Any:
             if abf._headerV1.nTelegraphEnable[adc] == 1:
                 abf._dataGain[index] *= abf._headerV1.fTelegraphAdditGain[adc]
     return abf
+
+
+def _edges(abf: Any) -> list[int]:
+    """First sample of each sweep, and the end of the last; pyabf's setSweep takes long for many sweeps."""
+    lengths = [abf.sweepPointCount] * abf.sweepCount
+    if abf.abfVersion["major"] == 2 and abf.sweepCount > 1 and len(set(abf._synchArraySection.lLength)) > 1:
+        lengths = [length // abf.channelCount for length in abf._synchArraySection.lLength]
+    return [0, *itertools.accumulate(lengths)]
 
 
 def _current_clamp_channels(abf: Any, path: Path) -> list[int]:

@@ -1,43 +1,84 @@
-"""A look at an HDF5 file before it is read: damaged types of text crash the library that reads them."""
+"""Is an HDF5 file safe to read? A process of its own tries, since a damaged one may crash or hang the library."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import atexit
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_LIMIT_PER_BYTE_S = 1e-8
 
 
-def check_types(path: Path) -> None:
-    """Raise ValueError when a file has sequences of variable length, which no NWB file has.
+class Probe:
+    """A process that tries, started when it is first needed and after each time that it died.
 
-    A text of variable length whose type was damaged looks like one, and HDF5 (up to 2.0 at least) crashes on it.
+    Args:
+        program: What runs in it, see `hdf5_probe`.
+        limit_s: Time for a small file (s); more for a large one.
     """
-    import h5py
 
-    with h5py.File(path, "r") as file:
-        _check_attributes(file)
-        file.visititems(lambda _, item: _check_item(item))
+    def __init__(self, program: Path, limit_s: float = 20.0) -> None:
+        self._program, self._limit_s = program, limit_s
+        self._process: subprocess.Popen[str] | None = None
+        self._owner = 0
+        self._lock = threading.Lock()
+
+    def problem(self, path: Path) -> str:
+        """What the process found wrong with a file, or how it ended; '' for nothing, or when it cannot be started."""
+        with self._lock:
+            process = self._running()
+            if process is None or process.stdin is None or process.stdout is None:
+                return ""
+            try:
+                process.stdin.write(json.dumps(str(path.resolve())) + "\n")
+                process.stdin.flush()
+                limit_s = self._limit_s + _LIMIT_PER_BYTE_S * path.stat().st_size
+                if not select.select([process.stdout], [], [], limit_s)[0]:
+                    self.stop()
+                    return f"HDF5 has not returned from it for {limit_s:g} s, the file is damaged"
+                answer = process.stdout.readline()
+            except BrokenPipeError:
+                answer = ""
+            if not answer:
+                self.stop()
+                return "HDF5 crashes on it, the file is damaged"
+            return str(json.loads(answer))
+
+    def _running(self) -> subprocess.Popen[str] | None:
+        if self._owner != os.getpid():  # a fork must not share the pipes
+            self._process, self._owner = None, os.getpid()
+        if self._process is None or self._process.poll() is not None:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", str(self._program)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+            except OSError:
+                self._process = None
+        return self._process
+
+    def stop(self) -> None:
+        """End the process of this process, if it runs."""
+        process, self._process = self._process, None
+        if process is not None and self._owner == os.getpid():
+            process.kill()
+            process.communicate()
 
 
-def _check_item(item: Any) -> None:
-    import h5py
-
-    _check_attributes(item)
-    if isinstance(item, h5py.Dataset):
-        _check_type(item.id.get_type(), item.name)
+_PROBE = Probe(Path(__file__).with_name("hdf5_probe.py"))
+atexit.register(_PROBE.stop)
 
 
-def _check_attributes(item: Any) -> None:
-    import h5py
-
-    for index in range(h5py.h5a.get_num_attrs(item.id)):
-        attribute = h5py.h5a.open(item.id, index=index)
-        _check_type(attribute.get_type(), f"{item.name}, {attribute.name.decode(errors='replace')}")
-
-
-def _check_type(kind: Any, where: str) -> None:
-    import h5py
-
-    if isinstance(kind, h5py.h5t.TypeVlenID):
-        raise ValueError(f"the type of {where} is damaged")
+def check_hdf5(path: Path) -> None:
+    """Raise ValueError when the texts and attributes of a file cannot be read, or crash HDF5, or hang it."""
+    problem = _PROBE.problem(path)
+    if problem:
+        raise ValueError(problem)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rheobase.features.errors import RecordingError
-from rheobase.features.readers.hdf5 import check_types
+from rheobase.features.readers.hdf5 import check_hdf5
 from rheobase.features.readers.nwb_1 import is_nwb_1, read_nwb_1
 from rheobase.features.readers.nwb_pairs import VOLTAGE_TYPE, Pair, Part, find_pairs, start_s
 from rheobase.features.readers.signals import quantity_of, reading, scale_to, uniform_step
@@ -50,7 +50,7 @@ class NwbReader:
     def cells(self, path: Path) -> set[str | None]:
         """Cells whose current clamp is in the file; None when the file does not name its only one."""
         with reading(path, "an NWB file"):
-            check_types(path)
+            check_hdf5(path)
             return {None} if is_nwb_1(path) else set(_cell_of_electrode(path).values()) or {None}
 
     def read(self, path: Path) -> Iterator[RawSweep]:
@@ -64,7 +64,7 @@ class NwbReader:
                 voltage.
         """
         with reading(path, "an NWB file"):
-            check_types(path)
+            check_hdf5(path)
             if is_nwb_1(path):
                 yield from read_nwb_1(path)
                 return
@@ -133,11 +133,14 @@ def _ends_of_test_pulses(content: Any) -> dict[str, float]:
     ends: dict[str, float] = {}
     if table is None or not {"tags", "timeseries"} <= set(table.colnames):
         return ends
-    for row in range(len(table)):
-        if any(_TEST_PULSE in str(tag).lower() for tag in table["tags"][row]):
+    tags, first = table["tags"], 0
+    texts = [str(tag).lower() for tag in tags.target.data[:]]
+    for row, last in enumerate(tags.data[:]):
+        if any(_TEST_PULSE in text for text in texts[first:last]):
             for reference in table["timeseries"][row]:
                 series = reference[2].object_id
                 ends[series] = max(ends.get(series, -np.inf), float(table["stop_time"][row]))
+        first = last
     return ends
 
 

@@ -8,6 +8,7 @@ electrode and start time, where several share these by the last number in the na
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +68,15 @@ def find_pairs(content: Any, path: Path) -> list[Pair]:
     in_table = {pair.voltage.series.name for pair in pairs}
     # By type name: subclasses are I=0 clamp or of an extension that may mean something else.
     currents = [series for series in content.stimulus.values() if type(series).__name__ == _CURRENT_TYPE]
+    of_number: dict[int | None, list[Any]] = defaultdict(list)
+    for current in currents:
+        of_number[numbers.get(current.object_id)].append(current)
     for voltage in content.acquisition.values():
         if type(voltage).__name__ == VOLTAGE_TYPE and voltage.name not in in_table:
-            current = _current_for(voltage, currents, numbers, path)
-            pairs.append(
-                Pair(Part(voltage), None if current is None else Part(current), numbers.get(voltage.object_id))
-            )
+            number = numbers.get(voltage.object_id)
+            found = _by_time(voltage, currents) if number is None else of_number[number]
+            current = _of_electrode(voltage, found, path)
+            pairs.append(Pair(Part(voltage), None if current is None else Part(current), number))
     return sorted(pairs, key=_order)
 
 
@@ -147,25 +151,25 @@ def _reference(reference: Any) -> Part | None:
     return None if start < 0 or count < 0 or series is None else Part(series, int(start), int(count))
 
 
-def _current_for(voltage: Any, currents: Sequence[Any], numbers: dict[str, int], path: Path) -> Any:
-    """Current series that belongs to a voltage series; None when there is none."""
+def _of_electrode(voltage: Any, currents: Sequence[Any], path: Path) -> Any:
+    """The current on the electrode of a voltage; None when there is none."""
     found = [current for current in currents if current.electrode.name == voltage.electrode.name]
-    number = numbers.get(voltage.object_id)
-    if number is not None:
-        found = [current for current in found if numbers.get(current.object_id) == number]
-    else:
-        start = start_s(voltage)
-        found = [current for current in found if abs(start_s(current) - start) < 1e-6]
-        if len(found) > 1:
-            last_number = _last_number(voltage.name)
-            found = [one for one in found if last_number is not None and _last_number(one.name) == last_number]
     if len(found) > 1:
         names = ", ".join(current.name for current in found)
         raise RecordingError(f"{path}: the voltage '{voltage.name}' could belong to several currents: {names}")
     return found[0] if found else None
 
 
+def _by_time(voltage: Any, currents: Sequence[Any]) -> list[Any]:
+    """Currents that start with a voltage; where several do, those with the same last number in their names."""
+    start = start_s(voltage)
+    same_electrode = [current for current in currents if current.electrode.name == voltage.electrode.name]
+    found = [current for current in same_electrode if abs(start_s(current) - start) < 1e-6]
+    number = _last_number(voltage.name)
+    return found if len(found) < 2 else [one for one in found if number and _last_number(one.name) == number]
+
+
 def _last_number(name: str) -> str | None:
     """Last number in a name; that of the electrode (AD0, DA0) does not count."""
-    numbers: list[str] = re.findall(r"\d+", re.sub(r"_(AD|DA)\d+$", "", name))
-    return numbers[-1].lstrip("0") if numbers else None
+    numbers = re.findall(r"\d+", re.sub(r"_(AD|DA)\d+$", "", name))
+    return str(int(numbers[-1])) if numbers else None

@@ -61,6 +61,32 @@ def used_mechanisms(parameters: Sequence[CellParameter], mechanisms: Mapping[str
     return tuple(mechanisms[name] for name in sorted(names) if name not in BUILT_IN_VARIABLES)
 
 
+def parse_bounds(text: str, unit: str, logarithmic: bool) -> tuple[float, float]:
+    """Bounds of a free parameter, such as "0 to 1 S/cm2".
+
+    Args:
+        text: The range.
+        unit: Unit of the parameter, "" where it has none.
+        logarithmic: Whether a search moves it on a logarithmic scale.
+
+    Raises:
+        UnitError: not a range, or a wrong unit.
+        ModelError: bounds that make no sense.
+    """
+    if unit == "":
+        parts = _RANGE_WORD.split(text, maxsplit=1)
+        if len(parts) != 2:
+            raise ModelError(f"this parameter has no unit: expected a range of numbers, such as '0 to 1', got '{text}'")
+        low, high = (_number(part) for part in parts)
+        if not low < high:
+            raise ModelError(f"the lower bound must be below the upper one, got '{text}'")
+    else:
+        low, high = parse_range(text, unit)
+    if logarithmic and low <= 0:
+        raise ModelError(f"a logarithmic scale needs a lower bound above zero, got '{text}'")
+    return low, high
+
+
 def _build(
     name: str, text: ParameterText, distributions: Mapping[str, Distribution], mechanisms: Mapping[str, Mechanism]
 ) -> CellParameter:
@@ -93,16 +119,7 @@ def _value_or_bounds(text: ParameterText, unit: str) -> tuple[float | None, tupl
         if text.logarithmic:
             raise ModelError("a frozen value has no scale; remove 'scale' or give a range")
         return (_number(text.value) if unit == "" else parse_quantity(text.value, unit)), None
-    if unit == "":
-        low, high = (_number(part) for part in _RANGE_WORD.split(text.value, maxsplit=1))
-        if not low < high:
-            raise ModelError(f"the lower bound must be below the upper one, got '{text.value}'")
-        bounds = (low, high)
-    else:
-        bounds = parse_range(text.value, unit)
-    if text.logarithmic and bounds[0] <= 0:
-        raise ModelError(f"a logarithmic scale needs a lower bound above zero, got '{text.value}'")
-    return None, bounds
+    return None, parse_bounds(text.value, unit, text.logarithmic)
 
 
 def _number(text: str) -> float:

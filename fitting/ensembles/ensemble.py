@@ -27,13 +27,14 @@ class Member:
     """One model of an ensemble.
 
     Attributes:
-        number: Number of its evaluation in the record.
+        number: Number of its evaluation in its search.
         parameters: Value of each free parameter, by name.
         features: What it measures, by objective.
         scores: Its scores (standard deviations), by objective.
-        total: Sum of the scores.
-        worst: Largest score.
+        total: Sum of the scores, each times its weight.
+        worst: Largest score of a feature with a weight above zero.
         accepted: Whether its worst score is within the campaign's limit.
+        search: Name of the search that evaluated it.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Member:
     total: float
     worst: float
     accepted: bool
+    search: str = "search"
 
 
 @dataclass(frozen=True)

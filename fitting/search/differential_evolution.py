@@ -127,7 +127,7 @@ class DifferentialEvolution:
         generator = self._generator
         factor, crossover = self._history.draw(generator)
         ranked = sorted(known.tolist(), key=lambda place: self._standings[place])
-        part = generator.uniform(2.0 / self._population, _LARGEST_PART_OF_BEST)
+        part = generator.uniform(0.0, _LARGEST_PART_OF_BEST)
         best = ranked[int(generator.integers(max(2, round(part * len(ranked)))))]
         first = int(generator.choice(known[known != member]))
         others = [*self._positions[known[(known != member) & (known != first)]], *self._archive]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rheobase.fitting.search.algorithm import Outcome, Setup
 
 _PENALTY = 0.1  # added to every group for a squared distance of 1 from the unit cube
-_CONVERGED_STEP = 1e-8  # of the unit cube; no conductance is known as well as that
+_CONVERGED_STEP = 1e-7  # of the unit cube; no conductance is known as well as that
 _MOST_GROUPS_FOR_HYPERVOLUME = 3  # its cost grows exponentially with them
 _OWN_PARAMETERS = ("sigmas", "A", "invCholesky", "pc", "psucc")  # DEAP's lists with one entry for each parent
 
@@ -32,7 +32,7 @@ class MultiCovarianceOptions:
             admitted to selection, where evaluations may end early.
     """
 
-    initial_step: float = 0.3
+    initial_step: float = 0.15
     admission_ratio: float = 2.0
 
 
@@ -87,8 +87,10 @@ class MultiCovarianceAdaptation:
 
     @property
     def exhausted(self) -> bool:
-        """Whether all step sizes have shrunk to nothing."""
-        return self._strategy is not None and max(self._strategy.sigmas) < _CONVERGED_STEP
+        """Whether the step sizes of all that have children have shrunk to nothing."""
+        return (
+            self._strategy is not None and max(self._strategy.sigmas[place] for place in self._front) < _CONVERGED_STEP
+        )
 
     def propose(self) -> Offspring:
         """The first population, then children of single parents; random ones as long as there are no parents."""

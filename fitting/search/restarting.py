@@ -24,7 +24,7 @@ class Restarts:
 
     Attributes:
         after: So many outcomes in a row without the best total improving by `improvement`; None: only when the
-            algorithm has converged to a point.
+            algorithm has converged to a point. It grows with the population.
         improvement: Smallest improvement that counts, in parts of the best total.
         growth: The population is multiplied by this at each restart, to 16 times the first one at most (Auger & Hansen
             2005, A restart CMA evolution strategy with increasing population size).
@@ -91,7 +91,7 @@ class RestartingAlgorithm:
         if not outcome.failed and outcome.total < self._best * (1.0 - self._restarts.improvement):
             self._best, self._outcomes_since_best = outcome.total, 0
         after = self._restarts.after
-        if (after is not None and self._outcomes_since_best >= after) or self._algorithm.exhausted:
+        if (after is not None and self._outcomes_since_best >= after * self._growth) or self._algorithm.exhausted:
             self._restart()
 
     def _restart(self) -> None:

@@ -75,10 +75,11 @@ class Selection:
             return pool
         from deap import tools
 
+        sorting = "standard" if len(pool[0].fitness.wvalues) == 1 else "log"
         if self._name == "nsga2":
-            return list(tools.selNSGA2(pool, size, nd="log"))
+            return list(tools.selNSGA2(pool, size, nd=sorting))
         if self._name == "nsga3":
-            return list(tools.selNSGA3(pool, size, self._directions))
+            return list(tools.selNSGA3(pool, size, self._directions, nd=sorting))
         return _by_hypervolume(pool, size)
 
     def prefers(self, first: Individual, second: Individual) -> bool:
@@ -96,21 +97,30 @@ class Selection:
 def _by_hypervolume(pool: list[Individual], size: int) -> list[Individual]:
     from deap import tools
 
-    fronts = tools.sortLogNondominated(pool, size)  # as many fronts as are needed
-    last = list(fronts[-1])
+    fronts = _fronts(pool, size)
+    last = fronts[-1]
     worst = np.max([individual.fitness.values for individual in pool], axis=0) + 1.0
-    while sum(map(len, fronts[:-1])) + len(last) > size:
-        del last[tools.hypervolume(last, ref=worst)]
-    return [individual for front in fronts[:-1] for individual in front] + last
+    while sum(map(len, fronts)) > size:
+        del last[-1 if len(worst) == 1 else tools.hypervolume(last, ref=worst)]
+    return [individual for front in fronts for individual in front]
 
 
 def first_front(individuals: Sequence[Individual]) -> list[int]:
     """Places of those that nobody dominates; those who failed are left out unless all have."""
+    pool = [individual for individual in individuals if not individual.failed] or list(individuals)
+    front = {id(individual) for individual in _fronts(pool, 1)[0]}
+    return [place for place, individual in enumerate(individuals) if id(individual) in front]
+
+
+def _fronts(individuals: list[Individual], size: int) -> list[list[Individual]]:
+    """Non-dominated fronts, best first, as many as hold that many individuals."""
     from deap import tools
 
-    pool = [individual for individual in individuals if not individual.failed] or list(individuals)
-    front = {id(individual) for individual in tools.sortLogNondominated(pool, len(pool), first_front_only=True)}
-    return [place for place, individual in enumerate(individuals) if id(individual) in front]
+    one_objective = len(individuals[0].fitness.wvalues) == 1
+    return [
+        list(front)
+        for front in (tools.sortNondominated if one_objective else tools.sortLogNondominated)(individuals, size)
+    ]
 
 
 def fitness_class(groups: int) -> type:

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from rheobase.features.targets import FeatureTarget, ProtocolTargets
 from rheobase.fitting.cells.compilation import load_mechanisms
 from rheobase.fitting.cells.ephys import ephys_model
 from tests.benchmarks.problems import AFTER_MS, BEFORE_MS, SETTLE_MS, Problem
@@ -58,27 +59,7 @@ def peer_evaluator(problem: Problem) -> Any:
         )
         recording = ephys.recordings.CompRecording(name=f"{target.name}.soma.v", location=soma, variable="v")
         protocols[target.name] = ephys.protocols.StepProtocol(target.name, step, holding, [recording])
-        for feature in target.features:
-            objectives.append(
-                ephys.objectives.SingletonObjective(
-                    target.objective(feature),
-                    ephys.efeatures.eFELFeature(
-                        target.objective(feature),
-                        efel_feature_name=feature.feature,
-                        recording_names={"": recording.name},
-                        stim_start=onset_ms,
-                        stim_end=onset_ms + duration_ms,
-                        exp_mean=feature.mean,
-                        exp_std=feature.std,
-                        stimulus_current=amplitude_nA,
-                        threshold=target.settings.spike_threshold_mV,
-                        interp_step=target.settings.interpolation_step_ms,
-                        int_settings={"strict_stiminterval": True},
-                        force_max_score=True,
-                        max_score=250.0,
-                    ),
-                )
-            )
+        objectives += [_objective(target, feature, recording.name, onset_ms) for feature in target.features]
     return ephys.evaluators.CellEvaluator(
         cell_model=ephys_model(problem.model),
         param_names=[parameter.name for parameter in problem.model.free_parameters],
@@ -86,6 +67,28 @@ def peer_evaluator(problem: Problem) -> Any:
         fitness_calculator=ephys.objectivescalculators.ObjectivesCalculator(objectives),
         sim=ephys.simulators.NrnSimulator(),
     )
+
+
+def _objective(protocol: ProtocolTargets, target: FeatureTarget, recording: str, onset_ms: float) -> Any:
+    from bluepyopt import ephys
+
+    name = protocol.objective(target)
+    feature = ephys.efeatures.eFELFeature(
+        name,
+        efel_feature_name=target.feature,
+        recording_names={"": recording},
+        stim_start=onset_ms,
+        stim_end=onset_ms + protocol.duration_ms,
+        exp_mean=target.mean,
+        exp_std=target.std,
+        stimulus_current=protocol.stimulus.level,
+        threshold=protocol.settings.spike_threshold_mV,
+        interp_step=protocol.settings.interpolation_step_ms,
+        int_settings={"strict_stiminterval": True},
+        force_max_score=True,
+        max_score=250.0,
+    )
+    return ephys.objectives.SingletonObjective(name, feature)
 
 
 def run_peer(problem: Problem, seed: int, offspring: int, generations: int, processes: int = 2) -> PeerRun:

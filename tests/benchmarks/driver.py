@@ -5,8 +5,8 @@
 The real loop, record, study mirror, progress bar and asynchronous IBEA (population 100, 22 parameters, 37 objectives
 in 6 groups) with 1, 10, 100 and 1000 simulated workers: a pool holds so many tasks and ends them in random order,
 without Ray and without waiting. The CPU time of the dummy evaluations is taken off. Each search is a process of its
-own, so that memory can be compared; the last one is then resumed from its record by another process. In full 1,000,000 evaluations
-for each number of workers (results/driver.json), with --quick 20,000 for 100.
+own, so that memory can be compared; the last one is then resumed from its record by another process. In full
+1,000,000 evaluations for each number of workers (results/driver.json), with --quick 20,000 for 100.
 
 Prints, for the worst number of workers:
   driver.ms_per_evaluation         CPU time of the driver in the last tenth of the search (ms)

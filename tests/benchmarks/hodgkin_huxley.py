@@ -1,4 +1,4 @@
-"""The Hodgkin-Huxley surrogate: three conductances of the squid axon's membrane, to be found from features of its voltage.
+"""The Hodgkin-Huxley surrogate: three conductances, to be found from features of the voltage.
 
 One compartment with NEURON's `hh` at 6.3 degC (Hodgkin & Huxley 1952), two steps of current, and as targets
 the features of the true conductances.
@@ -7,12 +7,17 @@ the features of the true conductances.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rheobase.features.measurement import MeasurementSettings, measure
 from rheobase.features.recording import Step
 from rheobase.fitting.search.space import Dimension
 from rheobase.objectives.scores import z_score
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rheobase.fitting.evaluation import Bound
 
 TRUE = {"gnabar": 0.12, "gkbar": 0.036, "gl": 0.0003}  # S/cm2
 # A decade to either side.
@@ -53,25 +58,31 @@ class HodgkinHuxley:
         self._voltage = h.Vector().record(self._soma(0.5)._ref_v)
         h.celsius = 6.3
         h.cvode_active(1)
-        self._targets = self.features(TRUE)
+        self._set(TRUE)
+        self._goals = {protocol: self._features(protocol) for protocol in TARGETS}
 
-    def features(self, conductances: Mapping[str, float]) -> dict[str, float | None]:
+    def scores(self, conductances: Mapping[str, float], bound: Bound | None = None) -> tuple[dict[str, float], bool]:
+        """Scores of the protocols, one after another, and whether a bound ended that."""
+        self._set(conductances)
+        scores: dict[str, float] = {}
+        for protocol, deviations in TARGETS.items():
+            if bound is not None and bound.excludes(scores):
+                return scores, True
+            found, goals = self._features(protocol), self._goals[protocol]
+            for name, std in deviations.items():
+                goal = goals[name]
+                assert goal is not None
+                scores[f"{protocol}.{name}"] = z_score(found[name], goal, std)
+        return scores, False
+
+    def _set(self, conductances: Mapping[str, float]) -> None:
         for name, value in conductances.items():
             setattr(self._soma, f"{name}_hh", value)
-        found = {}
-        for protocol, amplitude_nA in AMPLITUDES_nA.items():
-            self._clamp.amp = amplitude_nA
-            self._h.finitialize(-65.0)
-            self._h.continuerun(END_MS)
-            step = Step(ONSET_MS, OFFSET_MS, amplitude_nA, 0.0)
-            values = measure(self._time.as_numpy(), self._voltage.as_numpy(), step, list(TARGETS[protocol]), SETTINGS)
-            found.update({f"{protocol}.{name}": value for name, value in values.items()})
-        return found
 
-    def scores(self, conductances: Mapping[str, float]) -> dict[str, float]:
-        found = self.features(conductances)
-        return {
-            f"{protocol}.{name}": z_score(found[f"{protocol}.{name}"], self._targets[f"{protocol}.{name}"], std)
-            for protocol, features in TARGETS.items()
-            for name, std in features.items()
-        }
+    def _features(self, protocol: str) -> dict[str, float | None]:
+        self._clamp.amp = AMPLITUDES_nA[protocol]
+        self._h.finitialize(-65.0)
+        self._h.continuerun(END_MS)
+        step = Step(ONSET_MS, OFFSET_MS, AMPLITUDES_nA[protocol], 0.0)
+        names = list(TARGETS[protocol])
+        return measure(self._time.as_numpy(), self._voltage.as_numpy(), step, names, SETTINGS)

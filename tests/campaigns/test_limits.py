@@ -59,8 +59,9 @@ def test_a_campaign_limit_below_the_smallest_learnt_one_wins() -> None:
 
 def test_short_failures_and_exclusions_teach_nothing() -> None:
     limit = TimeLimit(120.0, learns=True)
-    for number in range(3000):
+    for number in range(300):
         _ended(limit, 10.0 + number % 2)
+    for _ in range(1000):
         limit.learn(dataclasses.replace(_WHOLE, cpu_seconds=0.1, failure="holding: the cell fires when held"))
         limit.learn(dataclasses.replace(_WHOLE, cpu_seconds=0.2, excluded=True))
         limit.learn(dataclasses.replace(_WHOLE, cpu_seconds=0.3, failure="crash: the simulator was ended by SIGSEGV"))

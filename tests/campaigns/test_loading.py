@@ -56,7 +56,7 @@ _CHANGES = [
     ("  settle: 300 ms", "  settle: -300 ms", "evaluation.settle", r"greater than 0, got -300"),
     ("  evaluations: 18", "  evaluations: many", "search.evaluations", r"valid integer.*got 'many'"),
     ("  deterministic: true", "  deterministic: true\n  algorithm: ibae", "search.algorithm",
-     r"'ibea' or 'nsga2', got 'ibae'"),
+     r"there is no 'ibae'; did you mean 'ibea'\?"),
     ("[mean_frequency, AP_amplitude]", "[mean_frequency, AP_amplitud]", "features.protocols.IDrest.features.1",
      r"AP_amplitud.*AP_amplitude"),
     ("[mean_frequency, AP_amplitude]", "[spike_cunt]", "features.protocols.IDrest.features.0", r"spike_cunt"),

@@ -208,7 +208,7 @@ def test_what_an_earlier_run_left_unfinished_comes_first(tmp_path: Path) -> None
     assert all(candidate is not None and results[candidate.number][0] == candidate.parameters for candidate in first)
 
 
-@pytest.mark.parametrize("change", ["seed", "row", "number"])
+@pytest.mark.parametrize("change", ["seed", "row", "number", "place"])
 def test_the_record_of_another_search_is_refused(tmp_path: Path, change: str) -> None:
     _run(tmp_path, InlinePool(Toy()), evaluations=12)
     before = list(_record(tmp_path).rows())
@@ -218,6 +218,10 @@ def test_the_record_of_another_search_is_refused(tmp_path: Path, change: str) ->
     elif change == "row":
         with pytest.raises(CampaignError, match="made by another version of the search"):
             replay(_search(deterministic=True), [entry for entry in before if entry.number != 4])
+    elif change == "place":
+        moved = dataclasses.replace(before[3], asked=before[3].asked + 1)
+        with pytest.raises(CampaignError, match="made by another version of the search"):
+            replay(_search(deterministic=True), [*before[:3], moved, *before[4:]])
     else:
         with pytest.raises(CampaignError, match="made by another version of the search"):
             replay(_search(deterministic=True, population=4), before)
@@ -412,3 +416,19 @@ def test_time_limits_learn_where_they_may(tmp_path: Path, learns: bool) -> None:
     given_up = next(entry for entry in _record(tmp_path).rows() if entry.number == 199)
     assert given_up.failure == f"timeout: no answer within {12.0 if learns else 60.0:g} s of CPU time"
     assert given_up.cpu_seconds == 1.5, "the pool's figure"
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+def test_a_deterministic_search_ends_between_generations_only(tmp_path: Path, workers: int) -> None:
+    """Otherwise it would depend on the order of arrival how many candidates were evaluated."""
+    record = _record(tmp_path)
+    budget = Budget(400, worst_score=3.1)
+    run = SearchRun("search", budget, OBJECTIVES, 10.0, deterministic=True)
+    pool = InlinePool(Toy(), workers, seed=workers)
+    reason = run_search(run, _search(deterministic=True), pool, record, [], lambda: False)
+    assert reason is not None
+    assert reason.startswith("a model with a worst score of ")
+    assert 8 < len(record) < 400
+    assert len(record) % 8 == 0
+    assert pool.submitted == list(range(len(record)))
+    record.close()

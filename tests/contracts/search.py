@@ -41,6 +41,14 @@ def scores_of(candidate: Candidate) -> dict[str, float]:
     }
 
 
+def steep_scores_of(candidate: Candidate) -> dict[str, float]:
+    """Two objectives that agree, so that totals differ much; some candidates fail."""
+    place = np.array([dimension.position(candidate.parameters[dimension.name]) for dimension in DIMENSIONS])
+    if place[2] > 0.9:
+        return dict.fromkeys(OBJECTIVES, FAILURE_SCORE)
+    return {OBJECTIVES[0]: float(10.0 * np.abs(place - 0.3).sum()), OBJECTIVES[1]: float(np.abs(place - 0.3).max())}
+
+
 def ask_batch(search: Search, most: int) -> list[Candidate]:
     """As many candidates as there are, at most so many."""
     batch: list[Candidate] = []
@@ -112,7 +120,7 @@ class SearchContract(ABC):
     ends_early: bool = True  # whether it ever gives bounds
     nearer: float = 0.2  # distance to the best place in the end, in parts of that of the first candidates
     precision: float = 0.1  # with one parameter in a range of 30
-    many: int = 5000  # evaluations after which its state must not have grown
+    many: int = 3000  # evaluations after which its state must not have grown
 
     @abstractmethod
     def search(
@@ -352,10 +360,10 @@ class SearchContract(ABC):
             else:
                 distances.append(away)
                 search.tell(candidate.number, dict.fromkeys(OBJECTIVES, 10.0 * away))
-        assert np.median(distances[-self.evaluations :]) < 0.25 / 2.0  # half of what chance would do
+        assert np.percentile(distances[-self.evaluations :], 10) < 0.02  # 0.05 by chance
 
     def test_who_failed_does_not_lead_the_search(self) -> None:
-        """Failures with the best scores of all: their region is abandoned, though the best of the rest borders on it."""
+        """Failures with the best scores: their region is abandoned, though the best of the rest borders on it."""
         search = self.search()
         failures = []
         for _ in range(4 * self.evaluations):
@@ -365,10 +373,7 @@ class SearchContract(ABC):
             search.tell(
                 candidate.number, dict.fromkeys(OBJECTIVES, 0.0 if failures[-1] else 5.0 * position), failures[-1]
             )
-        assert (
-            np.mean(failures[-2 * self.evaluations :]) < 0.6
-        )  # of a region that chance would meet in half of all cases
-        assert np.mean(failures) < 0.9
+        assert np.mean(failures[-2 * self.evaluations :]) < 0.6  # about half fall beyond the border
 
     def test_failures_without_end(self) -> None:
         search = self.search()
@@ -443,7 +448,7 @@ class SearchContract(ABC):
                 assert other == candidate
                 awaited.append((candidate, other))
             candidate, other = awaited.pop(generator.randrange(len(awaited)))
-            scores = scores_of(candidate)
+            scores = steep_scores_of(candidate)
             failed = scores[OBJECTIVES[0]] == FAILURE_SCORE
             measured, excluded = as_far_as_needed(early, other, scores)
             ended += excluded
@@ -457,7 +462,7 @@ class SearchContract(ABC):
         calls: list[tuple[Candidate, dict[str, float], bool]] = []
         for _ in range(2 * self.evaluations):
             (candidate,) = ask_batch(search, 1)
-            measured, excluded = as_far_as_needed(search, candidate, scores_of(candidate))
+            measured, excluded = as_far_as_needed(search, candidate, steep_scores_of(candidate))
             search.tell(candidate.number, measured, excluded=excluded)
             calls.append((candidate, measured, excluded))
         resumed = self.search()
@@ -479,9 +484,9 @@ class SearchContract(ABC):
     def test_its_state_does_not_grow(self) -> None:
         search = self.search()
         sizes = []
-        for count in (self.many // 2, self.many // 2):
+        for count in (self.many // 4, self.many - self.many // 4):
             for _ in range(count):
                 (candidate,) = ask_batch(search, 1)
                 search.tell(candidate.number, scores_of(candidate))
             sizes.append(state_bytes(search))
-        assert sizes[1] < 1.3 * sizes[0]
+        assert sizes[1] < 2.0 * sizes[0], sizes

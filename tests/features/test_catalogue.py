@@ -47,7 +47,7 @@ def test_unknown_names(name: str, hint: str) -> None:
         ("time_to_first_spike", "ms"),
         ("ohmic_input_resistance", "MOhm"),
         ("AP_rise_rate", "V/s"),
-        ("AP_phaseslope", "1/ms"),
+        ("AP_phaseslope", "ms-1"),
         ("current_base", "nA"),
         ("sag_ratio1", ""),
         ("ISI_CV", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,7 @@ def _nwb(folder: Path, signals: Signals) -> None:
 
 
 def _object(group: h5py.Group, kind: str, **attributes: object) -> h5py.Group:
-    digits = f"{abs(hash(group.name)) % 10**12:012d}"
+    digits = f"{zlib.crc32(group.name.encode()):012d}"
     group.attrs.update(
         namespace="core", neurodata_type=kind, object_id=f"00000000-0000-4000-8000-{digits}", **attributes
     )

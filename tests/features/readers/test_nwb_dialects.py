@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from pathlib import Path
 
 import h5py
@@ -178,7 +179,7 @@ def _write_sweep_table(content: h5py.File, references: list, numbers: list[int])
         item = table[name] if name else table
         item.attrs["namespace"] = "core" if kind == "SweepTable" else "hdmf-common"
         item.attrs["neurodata_type"] = kind
-        item.attrs["object_id"] = f"00000000-0000-4000-8000-{abs(hash(name)) % 10**12:012d}"
+        item.attrs["object_id"] = f"00000000-0000-4000-8000-{zlib.crc32(name.encode()):012d}"
         item.attrs["description"] = "made up"
     table["series_index"].attrs["target"] = table["series"].ref
     table.attrs["colnames"] = ["series", "sweep_number"]

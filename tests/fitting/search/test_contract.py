@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pytest
 
@@ -15,9 +16,10 @@ from tests.contracts.search import DIMENSIONS, OBJECTIVES, SearchContract
 
 class ByName(SearchContract):
     name = ""
+    evaluations = 80
     population = 20
     restarts = Restarts()
-    options: Mapping[str, object] = {}
+    options: Mapping[str, object] = MappingProxyType({})
 
     def search(
         self,
@@ -65,12 +67,14 @@ class TestCmaEsDeterministic(TestCmaEs):
 
 
 class TestSeparableCmaEs(TestCmaEs):
-    options = {"separable": True}
+    options = MappingProxyType({"separable": True})
 
 
 class TestMoCmaEs(ByName):
     name = "mo_cma_es"
     population = 10
+    evaluations = 120
+    nearer = 0.6
 
 
 class TestMoCmaEsDeterministic(TestMoCmaEs):
@@ -79,6 +83,7 @@ class TestMoCmaEsDeterministic(TestMoCmaEs):
 
 class TestDifferentialEvolution(ByName):
     name = "differential_evolution"
+    evaluations = 120
 
 
 class TestDifferentialEvolutionDeterministic(TestDifferentialEvolution):
@@ -90,7 +95,8 @@ class TestRestarting(ByName):
 
     name = "ibea"
     population = 10
-    restarts = Restarts(after=60, growth=1.5)
+    restarts = Restarts(after=60, growth=2.0)
+    many = 4800
     nearer = 0.9
 
 
@@ -102,13 +108,14 @@ class OptunaContract(ByName):
     evaluations = 40
     population = 10
     ends_early = False
-    many = 400
-    options = {"remembered": 50}
+    many = 600
+    options = MappingProxyType({"remembered": 50})
 
 
 class TestOptunaTpe(OptunaContract):
     name = "optuna_tpe"
-    nearer = 0.4
+    evaluations = 30
+    nearer = 0.6
     precision = 0.5
 
 
@@ -156,7 +163,7 @@ class TestOptunaGaussianProcess(OptunaContract):
     many = 60
     nearer = 0.9
     precision = 0.5
-    options = {"remembered": 15}
+    options = MappingProxyType({"remembered": 15})
 
     @pytest.fixture(autouse=True)
     def _torch(self) -> None:

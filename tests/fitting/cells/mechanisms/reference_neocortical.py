@@ -190,6 +190,15 @@ CHANNELS: dict[str, Channel] = {
             "ek",
             (from_rates("m", 1, exponential(3.3e-3, -35.0, 10.0), exponential(3.3e-3, -35.0, -10.0), 2.3),),
         ),
+        Channel(  # Shu, Yu, Yang and McCormick 2007
+            "Kd",
+            "ik",
+            "ek",
+            (
+                Gate("m", 1, boltzmann(-43.0, 8.0), lambda v: np.full_like(v, 0.6), q10=1.0),
+                Gate("h", 1, boltzmann(-67.0, -7.3), lambda v: np.full_like(v, 1500.0), q10=1.0),
+            ),
+        ),
         Channel(  # Kole, Hallermann and Stuart 2006
             "Ih",
             "ihcn_Ih",

@@ -136,6 +136,8 @@ HALF_ACTIVATION_mV = [
     ("K_Tst", "h", -66.0 - 10.0),
     ("SKv3_1", "m", 18.7),
     ("Im", "m", -35.0),
+    ("Kd", "m", -43.0),
+    ("Kd", "h", -67.0),
     ("Ca_LVAst", "m", -30.0 - 10.0),
     ("Ca_LVAst", "h", -80.0 - 10.0),
 ]
@@ -372,6 +374,7 @@ SPIKING_S_per_cm2 = {
     "gSKv3_1bar_SKv3_1": 0.1,
     "gSK_E2bar_SK_E2": 2e-4,
     "gImbar_Im": 5e-5,
+    "gKdbar_Kd": 1e-3,
     "gIhbar_Ih": 2e-4,
     "gCa_HVAbar_Ca_HVA": 1e-4,
     "gCa_LVAstbar_Ca_LVAst": 5e-4,

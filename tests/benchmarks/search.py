@@ -1,0 +1,125 @@
+"""CPU time until a search is as good as BluePyOpt at the end of its budget: the same cell, stimuli and targets.
+
+    python tests/benchmarks/search.py [--quick] [--l5] [--seeds N]
+
+Both fit the same free parameters between the same bounds, under stimuli in nA with a fixed holding current, to the same
+targets. BluePyOpt runs as it comes (its evaluator, IBEA, protocols isolated in processes, processes in parallel); ours
+is the search of a campaign (IBEA over protocols, early end, coarser simulation while searching, the best so far
+evaluated at full fidelity and charged for it). The score is the sum over features of |model - mean| / std, models of
+both sides scored by the same evaluator at full fidelity; of BluePyOpt the best of its hall of fame counts.
+
+Prints search.cpu_ratio_small, and with --l5 search.cpu_ratio_l5: BluePyOpt's CPU seconds for its whole budget over ours
+until that score, the median over seeds. A seed in which ours does not get there within BluePyOpt's CPU time counts 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from rheobase.fitting.cells.evaluator import CellEvaluator
+from tests.benchmarks.bluepyopt_peer import PeerRun, run_peer
+from tests.benchmarks.our_side import full_total, reached_at_full_fidelity, run_ours
+from tests.benchmarks.problems import Problem, l5_problem, small_problem
+from tests.benchmarks.reporting import print_metric, write_results
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What BluePyOpt is given, and how coarsely we search.
+
+    Attributes:
+        offspring: BluePyOpt's offspring, and its population.
+        generations: Its generations after the first.
+        segment_length_um: Longest segment of our search (um).
+        absolute_tolerance: Of the variable time step of our search.
+    """
+
+    offspring: int
+    generations: int
+    segment_length_um: float
+    absolute_tolerance: float
+
+
+_ENOUGH = 0.8  # of BluePyOpt's best sum, found coarsely: the search may end
+
+SMALL = Budget(50, 20, 100.0, 1e-3)
+SMALL_QUICK = Budget(10, 4, 100.0, 1e-3)
+L5 = Budget(20, 15, 1000.0, 1e-2)
+L5_QUICK = Budget(4, 1, 1000.0, 1e-2)
+
+
+def compare(problem: Problem, budget: Budget, seed: int) -> dict[str, object]:
+    """One seed of both."""
+    peer = run_peer(problem, seed, budget.offspring, budget.generations)
+    goal = _goal(problem, peer)
+    ours = run_ours(
+        problem, seed, peer.cpu_seconds, _ENOUGH * goal, budget.segment_length_um, budget.absolute_tolerance
+    )
+    reached = reached_at_full_fidelity(problem, ours, goal)
+    ratio = 0.0 if reached.cpu_seconds is None else peer.cpu_seconds / reached.cpu_seconds
+    print(
+        f"{problem.name:6} {seed:4d} {peer.evaluations:6d} {peer.cpu_seconds:9.1f} {peer.wall_seconds:9.1f} "
+        f"{goal:9.2f} "
+        f"{ours.evaluations:6d} {ours.excluded:6d} {_text(reached.cpu_seconds)} {_text(reached.wall_seconds)} "
+        f"{reached.best_total:9.2f} {ratio:7.1f}",
+        flush=True,
+    )
+    return {
+        "problem": problem.name,
+        "seed": seed,
+        "bluepyopt_evaluations": peer.evaluations,
+        "bluepyopt_cpu_seconds": peer.cpu_seconds,
+        "bluepyopt_wall_seconds": peer.wall_seconds,
+        "bluepyopt_best_total": goal,
+        "evaluations": ours.evaluations,
+        "excluded": ours.excluded,
+        "cpu_seconds": reached.cpu_seconds,
+        "wall_seconds": reached.wall_seconds,
+        "best_total": reached.best_total,
+        "cpu_ratio": ratio,
+    }
+
+
+def _goal(problem: Problem, peer: PeerRun) -> float:
+    evaluator = CellEvaluator(problem.model, problem.targets, problem.settings)
+    return min(full_total(evaluator, parameters) for parameters in peer.best)
+
+
+def _text(seconds: float | None) -> str:
+    return f"{'never':>9}" if seconds is None else f"{seconds:9.1f}"
+
+
+def main() -> None:
+    """Compare, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a budget of seconds")
+    parser.add_argument("--l5", action="store_true", help="also the layer 5 pyramidal cell: hours")
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    seeds = range(1, 1 + (1 if options.quick else options.seeds))
+    print(
+        "problem seed BluePyOpt:     CPU s    wall s best sum  ours:excluded  CPU s   wall s   best sum   ratio\n"
+        "             evaluations                          evaluations       to BluePyOpt's best sum"
+    )
+    cases = [("small", small_problem, SMALL_QUICK if options.quick else SMALL)]
+    if options.l5:
+        cases.append(("l5", l5_problem, L5_QUICK if options.quick else L5))
+    content: dict[str, object] = {}
+    for name, make, budget in cases:
+        problem = make()
+        rows = [compare(problem, budget, seed) for seed in seeds]
+        ratio = statistics.median(float(str(row["cpu_ratio"])) for row in rows)
+        content[name] = {"budget": asdict(budget), "seeds": rows, "cpu_ratio": ratio}
+        print_metric(f"search.cpu_ratio_{name}", round(ratio, 2))
+    if not options.quick:
+        write_results("search", content)
+
+
+if __name__ == "__main__":
+    main()
