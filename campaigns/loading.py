@@ -128,6 +128,8 @@ class _Places:
     def where(self, location: Sequence[object]) -> str:
         """File, line and key, or the `--set` that gave the key."""
         place = tuple(str(part) for part in location if part != "ParameterEntry")  # pydantic's name for a union's side
+        if not place:  # the file as a whole
+            return str(self.path)
         key = ".".join(place)
         if any(place[: len(given)] == given for given in self.overridden):
             return f"--set {key}"

@@ -11,70 +11,47 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rheobase.campaigns.absence import Absence
-from rheobase.campaigns.pool import Outcome, Task
+from rheobase.campaigns.pool import Outcome
 from rheobase.campaigns.progress import working
-from rheobase.campaigns.supervisor import (
-    BuildError,
-    MEMORY_LIMIT_GiB,
-    SimulatorDefect,
-    SimulatorLost,
-    SupervisedSimulator,
-)
-from rheobase.features.errors import CampaignError, RheobaseError
+from rheobase.campaigns.recent import RecentValues
+from rheobase.campaigns.supervisor import BuildError, MEMORY_LIMIT_GiB
+from rheobase.campaigns.worker import Worker
+from rheobase.features.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rheobase.campaigns.pool import Task
+
 _LOGGER = logging.getLogger("rheobase")
 _TRIES = 4  # a task whose worker vanished is given to another one: nodes may be lost one after another
 _LARGEST_LOSS = 10  # so many workers in a row that do not even start: something is wrong with the machines
+_SHORT_S = 2.0  # tasks below this are worth queueing: the way from one to the next is some milliseconds
+_ENOUGH = 10  # tasks that tell how long they take
 
 
-class Worker:
-    """A Ray actor: one supervised simulator."""
+@dataclass(eq=False)
+class _Hired:
+    """A worker: its actor, and how many tasks it has."""
 
-    def __init__(self, factory: Callable[..., object], arguments: tuple[object, ...], memory_limit_GiB: float) -> None:
-        self._build = (factory, arguments, memory_limit_GiB)
-        self._simulator: SupervisedSimulator | None = None
-
-    def build(self) -> str | None:
-        """Build the simulator; the text of an error that a user can mend, or None."""
-        try:
-            self._simulator = SupervisedSimulator(*self._build)
-        except RheobaseError as error:
-            return str(error)
-        except SimulatorDefect as error:
-            return f"the simulator could not be built (a defect): {error}"
-        return None
-
-    def run(self, task: Task) -> Outcome:
-        """Run one task to its end, whatever that is.
-
-        Raises:
-            BuildError: the simulator was lost earlier and cannot be built again.
-        """
-        value, failure = None, None
-        assert self._simulator is not None
-        try:
-            value = self._simulator.call(task.method, task.arguments, task.limit_s)
-        except BuildError:
-            raise  # the fault of this worker, not of the task
-        except (SimulatorLost, RheobaseError) as error:
-            failure = str(error)
-        except SimulatorDefect as error:
-            failure = f"defect: {error}"
-        return Outcome(task.key, value, failure, self._simulator.cpu_seconds)
+    actor: Any
+    tasks: int = 0
+    is_lost: bool = False
 
 
 @dataclass
 class _Running:
     task: Task
-    actor: Any
+    worker: _Hired
     tries: int
 
 
 class RayPool:
     """Actors with one CPU each; they become free as they have built what they should.
+
+    With `ahead` every worker has a second task queued, as soon as tasks are known to be short (2 s of CPU time): it
+    begins that one while the driver looks at the result of the first. For long ones it would gain nothing, and a
+    search would propose candidates before it knows what it could know.
 
     Args:
         factory: Importable callable that builds what tasks are sent to.
@@ -83,6 +60,7 @@ class RayPool:
         memory_limit_GiB: A simulator that holds more than this in memory is ended (GiB).
         say: Called with a line for the user when there has been no worker for a while, as after the loss of all
             nodes, and when there is one again.
+        ahead: Whether tasks may be queued; where one waits for all of them, some workers would end later by it.
     """
 
     def __init__(
@@ -92,15 +70,19 @@ class RayPool:
         workers: int,
         memory_limit_GiB: float = MEMORY_LIMIT_GiB,
         say: Callable[[str], None] = _LOGGER.warning,
+        ahead: bool = False,
     ) -> None:
         import ray
 
         self._ray = ray
         self._arguments = (factory, ray.put(arguments), memory_limit_GiB)
         self._absence = Absence(say, self._why_nobody_is_there)
+        self._ahead = ahead
+        self._seconds = RecentValues(100)
         self._running: dict[Any, _Running] = {}
-        self._idle: list[Any] = []
-        self._building: dict[Any, Any] = {}
+        self._idle: list[_Hired] = []
+        self._busy: dict[_Hired, None] = {}  # those with one task, the one that has it longest first
+        self._building: dict[Any, _Hired] = {}
         self._orphans: list[_Running] = []
         self._lost_in_a_row = 0
         for _ in range(workers):
@@ -108,18 +90,18 @@ class RayPool:
 
     @property
     def free(self) -> int:
-        """Number of workers without a task."""
-        return max(0, len(self._idle) - len(self._orphans))
+        """Number of tasks that would be taken now."""
+        depth = self._depth
+        return max(0, depth * len(self._idle) + (depth - 1) * len(self._busy) - len(self._orphans))
 
     @property
     def size(self) -> int:
         """Number of workers, those being built included."""
-        return len(self._idle) + len(self._running) + len(self._building)
+        return len(self._everyone)
 
     def submit(self, task: Task) -> None:
         """Give a task to a free worker."""
-        actor = self._idle.pop()
-        self._give(_Running(task, actor, 0), actor)
+        self._give(task, 0)
 
     def wait(self, timeout_s: float) -> list[Outcome]:
         """Tasks that ended within the time; new workers are taken in on the way.
@@ -137,16 +119,27 @@ class RayPool:
             else:
                 outcomes.extend(self._collect(reference))
         while self._orphans and self._idle:
-            self._give(self._orphans.pop(0), self._idle.pop())
+            orphan = self._orphans.pop(0)
+            self._give(orphan.task, orphan.tries)
         self._absence.look(bool(self._idle or self._running))
         return outcomes
 
     def close(self) -> None:
         """End all workers, with them their simulators."""
-        actors = [*self._idle, *(entry.actor for entry in self._running.values()), *self._building.values()]
-        for actor in actors:
-            self._dismiss(actor)
-        self._idle, self._running, self._building, self._orphans = [], {}, {}, []
+        for worker in self._everyone:
+            self._dismiss(worker)
+        self._idle, self._busy, self._running, self._building, self._orphans = [], {}, {}, {}, []
+
+    @property
+    def _everyone(self) -> set[_Hired]:
+        at_work = {entry.worker for entry in self._running.values() if not entry.worker.is_lost}
+        return at_work.union(self._idle, self._building.values())
+
+    @property
+    def _depth(self) -> int:
+        """Number of tasks that a worker takes at the same time."""
+        is_short = len(self._seconds) >= _ENOUGH and self._seconds.quantile(0.5) < _SHORT_S
+        return 2 if self._ahead and is_short else 1
 
     def _ended(self, references: list[Any], timeout_s: float) -> list[Any]:
         """Those that end first, within the time, and all others that have ended by then: one look for a thousand."""
@@ -166,10 +159,10 @@ class RayPool:
     def _hire(self) -> None:
         # No restarts by Ray: while one goes on, calls fail for seconds. We hire anew instead.
         actor = self._ray.remote(num_cpus=1, max_restarts=0)(Worker).remote(*self._arguments)
-        self._building[actor.build.remote()] = actor
+        self._building[actor.build.remote()] = _Hired(actor)
 
     def _welcome(self, reference: Any) -> None:
-        actor = self._building.pop(reference)
+        worker = self._building.pop(reference)
         try:
             problem = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
@@ -177,36 +170,62 @@ class RayPool:
             if self._lost_in_a_row >= _LARGEST_LOSS:
                 problem = f"{self._lost_in_a_row} workers in a row were lost while they started: {_first_line(error)}"
             else:
-                self._dismiss(actor)
+                self._dismiss(worker)
                 self._hire()  # its node is gone; Ray starts the new one where there is room
                 return
         if problem is not None:
-            self._dismiss(actor)
+            self._dismiss(worker)
             self.close()
             raise BuildError(problem)
         self._lost_in_a_row = 0
-        self._idle.append(actor)
+        self._idle.append(worker)
 
-    def _dismiss(self, actor: Any) -> None:
+    def _dismiss(self, worker: _Hired) -> None:
         with contextlib.suppress(Exception):  # an actor that is dead already is what we want
-            self._ray.kill(actor)
+            self._ray.kill(worker.actor)
 
-    def _give(self, entry: _Running, actor: Any) -> None:
-        self._running[actor.run.remote(entry.task)] = _Running(entry.task, actor, entry.tries + 1)
+    def _give(self, task: Task, tries: int) -> None:
+        """Give a task to a worker without any, or queue it where the one before is likely to end first."""
+        worker = self._idle.pop() if self._idle else next(iter(self._busy))
+        self._busy.pop(worker, None)
+        worker.tasks += 1
+        if worker.tasks == 1:
+            self._busy[worker] = None
+        self._running[worker.actor.run.remote(task)] = _Running(task, worker, tries + 1)
 
     def _collect(self, reference: Any) -> list[Outcome]:
         entry = self._running.pop(reference)
         try:
-            outcome = self._ray.get(reference)
+            outcome: Outcome = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            self._dismiss(entry.actor)
-            self._hire()
+            self._replace(entry.worker)
             if entry.tries >= _TRIES:
                 return [Outcome(entry.task.key, None, f"crash: its worker was lost ({_first_line(error)})", 0.0)]
             self._orphans.append(entry)
             return []
-        self._idle.append(entry.actor)
+        self._seconds.add(outcome.cpu_seconds)
+        self._release(entry.worker)
         return [outcome]
+
+    def _release(self, worker: _Hired) -> None:
+        """One task less."""
+        worker.tasks -= 1
+        self._busy.pop(worker, None)
+        if worker.is_lost:  # with the other of its tasks
+            return
+        if worker.tasks:
+            self._busy[worker] = None
+        else:
+            self._idle.append(worker)
+
+    def _replace(self, worker: _Hired) -> None:
+        """Hire anew for a worker that was lost; each of its tasks says so."""
+        if worker.is_lost:
+            return
+        worker.is_lost = True
+        self._busy.pop(worker, None)
+        self._dismiss(worker)
+        self._hire()
 
 
 def _first_line(error: Exception) -> str:

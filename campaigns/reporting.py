@@ -14,7 +14,9 @@ from rheobase.campaigns.progress import working
 from rheobase.campaigns.record import read_frame
 from rheobase.campaigns.report.data import ModelTrace, RecordedTrace, ReportData
 from rheobase.campaigns.report.page import render_report
+from rheobase.campaigns.report.stages import fidelity_lines, stage_lines
 from rheobase.campaigns.report.traces import main_figure
+from rheobase.campaigns.stages import full_fidelity, widest_dimensions
 from rheobase.campaigns.surrogates import read_hidden
 from rheobase.campaigns.sweeps_file import read_sweeps
 from rheobase.campaigns.traces_file import read_traces
@@ -48,11 +50,12 @@ def write_report(campaign: Campaign, model: CellModel, folder: CampaignFolder) -
 def gather(campaign: Campaign, model: CellModel, folder: CampaignFolder) -> ReportData:
     """Everything that the report shows."""
     targets = read_targets(folder.targets)
-    dimensions = model.dimensions
+    dimensions = widest_dimensions(campaign, model)
     frame = read_frame(folder.record)  # only reads: a campaign may be at work in the folder
     if frame is None:
         raise CampaignError(f"{folder.path} has no evaluations yet; run the campaign first")
     hidden = read_hidden(folder)
+    states = folder.read_state().get("stages", {})
     return ReportData(
         name=campaign.name,
         description=campaign.description,
@@ -65,8 +68,10 @@ def gather(campaign: Campaign, model: CellModel, folder: CampaignFolder) -> Repo
         simulated=_simulated(campaign, folder),
         hidden={d.name: [cell[d.name] for cell in hidden.values()] for d in dimensions} if hidden else {},
         surrogates=campaign.surrogates is not None,
-        wall_seconds=sum(stage["seconds"] for stage in folder.read_state().get("stages", {}).values()),
+        wall_seconds=sum(stage["seconds"] for stage in states.values()),
         environment=_environment(),
+        stages=stage_lines(campaign, states, frame, targets),
+        fidelities=fidelity_lines(frame, [d.name for d in dimensions], targets, str(full_fidelity(campaign))),
     )
 
 

@@ -49,6 +49,7 @@ EDGE_REMAINDER_MS = 3.0
 SHARP_EDGE = 0.5
 JUMP_TO_NOISE = 8.0
 WHITE = 2.0
+SPANS = 8
 BLUNT_EDGE = 0.2
 EDGE_PART = 0.125
 EDGE_MS = (0.75, 20.0)
@@ -193,10 +194,16 @@ def _is_sharp(values: NDArray[np.float64], box: Box, span: int) -> bool:
     jumps_nA = [_jump(values, edge, span) for edge in (box.start, box.stop) if 0 < edge < len(values)]
     if max(jumps_nA) < SHARP_EDGE * abs(box.height) or min(jumps_nA) < BLUNT_EDGE * abs(box.height):
         return False
-    # Where all of the trace changes as much in as much time, it drifts or fluctuates. White noise does not.
+    # Where all of the trace changes as much in as much time, it drifts or fluctuates. Within a train of pulses it
+    # does, but not outside, of which there may be too little to tell.
+    outside = outside_of(values, box.start, box.stop)
+    return any(_is_steady(part, max(1, min(span, len(part) // SPANS)), max(jumps_nA)) for part in (values, outside))
+
+
+def _is_steady(values: NDArray[np.float64], span: int, jump_nA: float) -> bool:
+    """Whether a jump is more than what happens from one `span` to the next. White noise does not count."""
     slow_nA = spread(block_medians(values, span))
-    is_white = slow_nA < WHITE * spread(values) / math.sqrt(span)
-    return is_white or max(jumps_nA) >= JUMP_TO_NOISE * slow_nA
+    return slow_nA < WHITE * spread(values) / math.sqrt(span) or jump_nA >= JUMP_TO_NOISE * slow_nA
 
 
 def _jump(values: NDArray[np.float64], edge: int, span: int) -> float:

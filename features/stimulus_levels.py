@@ -14,6 +14,7 @@ from rheobase.features.stimulus_plateaus import (
     SHORT_MS,
     is_brief_plateau,
     is_quiet,
+    is_quiet_throughout,
     why_no_plateau,
     why_no_return,
 )
@@ -161,8 +162,10 @@ def _why_not_levels(
 def _are_plateaus(
     current_nA: NDArray[np.float64], levels: Sequence[Level], base_nA: float, time_step_ms: float
 ) -> bool:
-    """Whether the samples agree: levels are quiet, and flat where they are brief."""
+    """Whether the samples agree: all is quiet, and what is brief is flat."""
     outside_nA = outside_of(current_nA, levels[0].start, levels[-1].stop) - base_nA
+    if not is_quiet_throughout(outside_nA, min((level.level_nA - base_nA for level in levels), key=abs)):
+        return False
     noise_nA = deviation(outside_nA, 0.0)
     for level in levels:
         inside_nA, height_nA = current_nA[level.start : level.stop] - level.level_nA, level.level_nA - base_nA

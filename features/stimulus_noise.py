@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.features.box import fit_box, outside_of
-from rheobase.features.stimulus_statistics import block_medians, deviation, median
+from rheobase.features.stimulus_statistics import block_means, block_medians, deviation, median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BLOCKS = 256
 FEWEST_BLOCKS = 4
 MARGIN_BLOCKS = 6
+SHARE_FAR = 0.1
 
 # It is so much larger than the noise of the baseline, and its edge is the first sample so far from the baseline.
 TO_BASELINE_NOISE = 3.0
@@ -31,6 +32,7 @@ PARTS_SHIFT = 0.8
 
 # Samples farther than this many standard deviations are artefacts of spikes.
 FARTHEST = 4.0
+FEWEST_KEPT = 0.85
 
 # It crosses its mean, from this many standard deviations on one side to as many on the other, at least so often;
 # an oscillation does so in periods of which each is nearly as long as the one before (median of the absolute
@@ -85,6 +87,8 @@ def find_fluctuation(current_nA: NDArray[np.float64]) -> Fluctuation | None:
     if len(periods) < FEWEST_PERIODS:
         return None
     kept_nA = inside_nA[np.abs(inside_nA - centre_nA) <= FARTHEST * robust_nA]
+    if len(kept_nA) < FEWEST_KEPT * len(inside_nA):
+        return None
     return Fluctuation(
         start,
         stop,
@@ -102,14 +106,25 @@ def _place(current_nA: NDArray[np.float64]) -> tuple[int, int] | None:
     box = fit_box(block_medians(np.abs(current_nA - base_nA), width))
     if box is None or box.height < 0.0 or box.stop - box.start < FEWEST_BLOCKS:
         return None
-    # At least a block before and one after it is baseline.
-    first, last = (box.start - MARGIN_BLOCKS) * width, (box.stop + MARGIN_BLOCKS) * width
-    first, last = max(width, first), min(last, len(current_nA) - width)
-    outside_nA = outside_of(current_nA, first, last)
+    outside_nA = outside_of(current_nA, box.start * width, box.stop * width)
+    if len(outside_nA) == 0:
+        return None
     base_nA = median(outside_nA)
-    away = np.abs(current_nA[first:last] - base_nA) > EDGE_TO_NOISE * deviation(outside_nA, base_nA)
-    far = np.flatnonzero(away)
-    return (first + int(far[0]), first + int(far[-1]) + 1) if len(far) else None
+    far = np.abs(current_nA - base_nA) > EDGE_TO_NOISE * deviation(outside_nA, base_nA)
+    first = _reach(block_means(far.astype(np.float64), width), box.start)
+    last = _reach(block_means(far[::-1].astype(np.float64), width), (len(current_nA) - box.stop * width) // width)
+    if first == 0 or last == 0:
+        return None
+    start = (first - 1) * width + int(np.argmax(far[(first - 1) * width :]))
+    stop = len(current_nA) - (last - 1) * width - int(np.argmax(far[::-1][(last - 1) * width :]))
+    return (start, stop) if start < stop else None
+
+
+def _reach(share_far: NDArray[np.float64], first: int) -> int:
+    """First block of those that are far from the baseline, not more than some blocks apart, before a given one."""
+    while (active := np.flatnonzero(share_far[max(0, first - MARGIN_BLOCKS) : first] > SHARE_FAR)).size:
+        first = max(0, first - MARGIN_BLOCKS) + int(active[0])
+    return first
 
 
 def _periods(values: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:

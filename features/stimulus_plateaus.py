@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.features.stimulus_statistics import (
+    ENOUGH,
     MAD_TO_DEVIATION,
     block_medians,
     deviation,
@@ -34,7 +35,10 @@ TO_NOISE = 3.0
 PLATEAU_SHARE = 0.65
 BASELINE_SHARE = 0.8
 PARTS = 24
-BASELINE_PARTS = 4
+
+# The noise of a baseline is that of the quietest of so many parts, of so many values at least.
+QUIET_PARTS = (4, 16)
+QUIET_VALUES = 64
 
 # Samples of a brief deflection, of which a part is its edges when the current was filtered.
 BRIEF_SHARE = 0.4
@@ -89,10 +93,7 @@ def why_no_plateau(
         is_plateau &= share_within(block_medians(inside_nA, width), tolerance_nA) >= PLATEAU_SHARE
     if not is_plateau:
         return NO_PLATEAU
-    noise_of_parts_nA = MAD_TO_DEVIATION * block_medians(np.abs(outside_nA), width)
-    is_baseline = share_within(noise_of_parts_nA, _loudest(outside_nA, height_nA)) >= BASELINE_SHARE
-    is_baseline &= share_within(outside_parts_nA, tolerance_nA) >= BASELINE_SHARE
-    return None if is_baseline else NO_BASELINE
+    return None if share_within(outside_parts_nA, tolerance_nA) >= BASELINE_SHARE else NO_BASELINE
 
 
 def why_no_return(
@@ -114,15 +115,24 @@ def why_no_return(
     return None
 
 
-def is_quiet(values_nA: NDArray[np.float64], outside_nA: NDArray[np.float64], height_nA: float) -> bool:
-    """Whether a current is as quiet as the quietest part of the baseline, or nearly so for its height.
+def is_quiet(inside_nA: NDArray[np.float64], outside_nA: NDArray[np.float64], height_nA: float) -> bool:
+    """Whether a level is as quiet as the quietest part of the baseline, or nearly so for its height.
 
     Args:
-        values_nA: Current above its median (nA), shape (samples,).
+        inside_nA: Current above the level (nA), shape (samples,).
         outside_nA: Current above the baseline (nA), shape (samples,).
         height_nA: Level above the baseline (nA).
     """
-    return deviation(values_nA, 0.0) <= _loudest(outside_nA, height_nA)
+    return deviation(inside_nA, 0.0) <= _loudest(outside_nA, height_nA)
+
+
+def is_quiet_throughout(outside_nA: NDArray[np.float64], height_nA: float) -> bool:
+    """Whether most of a baseline is as quiet as the quietest part of it, or nearly so for the height of a level."""
+    some_nA = outside_nA[:: max(1, len(outside_nA) // ENOUGH)]
+    width = max(1, len(some_nA) // PARTS)
+    steady_nA = np.repeat(block_medians(some_nA, width), width)
+    noise_nA = MAD_TO_DEVIATION * block_medians(np.abs(some_nA[: len(steady_nA)] - steady_nA[: len(some_nA)]), width)
+    return share_within(noise_nA, _loudest(outside_nA, height_nA)) >= BASELINE_SHARE
 
 
 def _loudest(outside_nA: NDArray[np.float64], height_nA: float) -> float:
@@ -131,5 +141,7 @@ def _loudest(outside_nA: NDArray[np.float64], height_nA: float) -> float:
 
 
 def _quietest(outside_nA: NDArray[np.float64]) -> float:
-    """Noise of a baseline (nA): the smallest standard deviation of its quarters."""
-    return min(deviation(part, 0.0) for part in np.array_split(outside_nA, BASELINE_PARTS))
+    """Noise of a baseline (nA): the smallest standard deviation of its parts."""
+    fewest, most = QUIET_PARTS
+    parts = min(max(fewest, len(outside_nA) // QUIET_VALUES), most)
+    return min(deviation(part, 0.0) for part in np.array_split(outside_nA, parts))

@@ -19,6 +19,8 @@ from rheobase.features.stimulus_statistics import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 # The place of the ramp is looked for in medians of a 256th of the sweep or more, its edges in the samples around.
@@ -37,10 +39,9 @@ LINE_PARTS = 4
 CHANGE_TO_NOISE = 8.0
 
 # Where the line meets the baseline is preferred to another edge unless that one fits better by this much (in
-# variances of the noise: six standard deviations, as hundreds are tried), and jumps by more than this part of the
-# change.
+# variances of the noise: six standard deviations, as hundreds are tried). It is looked for this many margins around.
 BETTER_EDGE = 36.0
-SMALL_JUMP = 0.01
+FAR = 4
 
 
 @dataclass(frozen=True)
@@ -90,28 +91,34 @@ def find_ramp(current_nA: NDArray[np.float64], time_step_ms: float) -> Ramp | No
         return None
     first, last = _place(blocks_nA)
     # The blocks at its edges are partly baseline.
+    inner = slice(first + 1, last - 1)
     centres = np.asarray(width * (np.arange(len(blocks_nA)) + 0.5) - 0.5, dtype=np.float64)
-    line = _fit_line(centres[first + 1 : last - 1], blocks_nA[first + 1 : last - 1])
+    line = _fit_line(centres[inner], blocks_nA[inner])
     base = _Line(median(outside_of(blocks_nA, first, last)), 0.0)
-    off_line_nA = blocks_nA[first + 1 : last - 1] - line(centres[first + 1 : last - 1])
-    off_base_nA = blocks_nA - base.at_zero_nA
+    before_nA = blocks_nA[: max(1, first - 1)] - base.at_zero_nA
+    after_nA = blocks_nA[min(last + 1, len(blocks_nA) - 1) :] - base.at_zero_nA
     change_nA = abs(line.slope_nA) * width * (last - first)
-    tolerance_nA = min(max(3.0 * spread(blocks_nA), TOLERANCE * change_nA), LARGEST_TOLERANCE * change_nA)
-    noisiest_nA = max(deviation(off_line_nA, 0.0), deviation(outside_of(off_base_nA, first, last), 0.0))
-    if change_nA == 0.0 or change_nA < CHANGE_TO_NOISE * noisiest_nA:
-        return None
-    before_nA, after_nA = off_base_nA[: max(1, first - 1)], off_base_nA[min(last + 1, len(blocks_nA) - 1) :]
-    parts = (*np.array_split(off_line_nA, LINE_PARTS), before_nA, after_nA)
-    if min(share_within(part, tolerance_nA) for part in parts) < SHARE:
+    if not _fits(blocks_nA[inner] - line(centres[inner]), (before_nA, after_nA), change_nA, spread(blocks_nA)):
         return None
     samples = np.arange((first + 1) * width, (last - 1) * width)
     noise_nA = deviation(current_nA[samples] - line(samples), 0.0)
     margin = MARGIN_BLOCKS * width
-    near = SMALL_JUMP * (last - first) * width
-    start = _edge(current_nA, (first * width - margin, first * width + margin), (base, line), noise_nA, near)
-    stop = _edge(current_nA, (last * width - margin, last * width + margin), (line, base), noise_nA, near)
+    start = _edge(current_nA, (first * width, margin), (base, line), noise_nA)
+    stop = _edge(current_nA, (last * width, margin), (line, base), noise_nA)
     base_nA = median(outside_of(current_nA, start, stop))
     return Ramp(start, stop, line.at_zero_nA + line.slope_nA * start, line.at_zero_nA + line.slope_nA * stop, base_nA)
+
+
+def _fits(
+    off_line_nA: NDArray[np.float64], off_base_nA: Sequence[NDArray[np.float64]], change_nA: float, spread_nA: float
+) -> bool:
+    """Whether a line of some change, and the baseline before and after it, explain the medians, which are `spread`."""
+    noise_nA = max(deviation(off_line_nA, 0.0), deviation(np.concatenate(off_base_nA), 0.0))
+    if change_nA == 0.0 or change_nA < CHANGE_TO_NOISE * noise_nA:
+        return False
+    tolerance_nA = min(max(3.0 * spread_nA, TOLERANCE * change_nA), LARGEST_TOLERANCE * change_nA)
+    parts = (*np.array_split(off_line_nA, LINE_PARTS), *off_base_nA)
+    return min(share_within(part, tolerance_nA) for part in parts) >= SHARE
 
 
 def _place(values: NDArray[np.float64]) -> tuple[int, int]:
@@ -146,19 +153,21 @@ def _fit_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> _Line:
     return _Line(float(y[kept].mean() - slope * centre), float(slope))
 
 
-def _edge(
-    current_nA: NDArray[np.float64], window: tuple[int, int], lines: tuple[_Line, _Line], noise_nA: float, near: float
-) -> int:
+def _edge(current_nA: NDArray[np.float64], around: tuple[int, int], lines: tuple[_Line, _Line], noise_nA: float) -> int:
     """First sample on the second of two lines: where they cross, or where the current jumps from one to the other.
 
     Args:
         current_nA: Injected current (nA), shape (samples,).
-        window: Where to look for it: first sample and the one after the last.
+        around: A sample near the edge, and how many before and after it are looked at.
         lines: The lines before and after it.
         noise_nA: Standard deviation of the noise (nA).
-        near: So many samples from where they cross the lines differ too little to tell a jump.
     """
-    first, last = max(1, window[0]), min(len(current_nA) - 1, window[1])
+    place, margin = around
+    at_zero_nA = lines[1].at_zero_nA - lines[0].at_zero_nA
+    crossing = math.ceil(at_zero_nA / (lines[0].slope_nA - lines[1].slope_nA) - 1e-6)
+    # A coarse fit sees little of a ramp's start at the baseline.
+    nearest, farthest = (place, place) if abs(crossing - place) > FAR * margin else sorted((place, crossing))
+    first, last = max(1, nearest - margin), min(len(current_nA) - 1, farthest + margin)
     samples = np.arange(first, last)
     before_nA, after_nA = (line(samples) for line in lines)
     limit_nA = 3.0 * noise_nA + np.abs(after_nA - before_nA)
@@ -167,9 +176,6 @@ def _edge(
     )
     errors = np.concatenate(([0.0], np.cumsum(of_before - of_after)))
     best = int(np.argmin(errors))
-    at_zero_nA = lines[1].at_zero_nA - lines[0].at_zero_nA
-    crossing = math.ceil(at_zero_nA / (lines[0].slope_nA - lines[1].slope_nA) - 1e-6) - first
-    if not 0 <= crossing < len(errors):
-        return first + best
-    is_as_good = errors[crossing] - errors[best] <= BETTER_EDGE * noise_nA**2
-    return first + (crossing if is_as_good or abs(crossing - best) <= near else best)
+    if first <= crossing <= last and errors[crossing - first] - errors[best] <= BETTER_EDGE * noise_nA**2:
+        return crossing
+    return first + best

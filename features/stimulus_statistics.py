@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 # Standard deviation of normally distributed noise over its median absolute deviation.
 MAD_TO_DEVIATION = 1.4826
 
-_ENOUGH = 4096
+# Values that are enough to measure noise by.
+ENOUGH = 4096
 _TOGGLING = 0.2
 
 
@@ -30,7 +31,7 @@ def deviation(values: NDArray[np.float64], level: float) -> float:
 
     Of more than some thousand values every other, third and so on is taken: that is exact to a few percent.
     """
-    some = values[:: max(1, len(values) // _ENOUGH)]
+    some = values[:: max(1, len(values) // ENOUGH)]
     return MAD_TO_DEVIATION * median(np.abs(some - level)) if len(some) else 0.0
 
 
@@ -68,9 +69,9 @@ def rounded_to(signal: NDArray[np.float64]) -> float:
 
     It is the smallest difference of neighbouring samples, where most of those that differ do so by not much more.
     """
-    differences = np.abs(np.diff(signal[:_ENOUGH]))
+    differences = np.abs(np.diff(signal[:ENOUGH]))
     differences = differences[differences > 0.0]
-    if len(differences) < _TOGGLING * min(len(signal), _ENOUGH):
+    if len(differences) < _TOGGLING * min(len(signal), ENOUGH):
         return 0.0
     smallest = float(differences.min())
     return smallest if median(differences) <= 2.5 * smallest else 0.0

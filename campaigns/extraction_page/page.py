@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TEMPLATE = "page.html.jinja"
 
 _DOTS_PER_INCH = 130
+_MOST_DOTS = 65000  # what matplotlib can draw to a side
 
 
 @dataclass(frozen=True)
@@ -97,5 +98,5 @@ def _features(protocols: Iterable[str], extraction: Extraction) -> Iterator[tupl
 def _png(figure: Figure) -> str:
     stream = io.BytesIO()
     with style():
-        figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+        figure.savefig(stream, format="png", dpi=min(_DOTS_PER_INCH, _MOST_DOTS / figure.get_figheight()))
     return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from rheobase.campaigns.report.stages import FidelityLine, StageLine
     from rheobase.features.targets import FeatureTargets
     from rheobase.fitting.ensembles.ensemble import Ensemble
     from rheobase.fitting.search.space import Dimension
@@ -57,10 +58,11 @@ class ReportData:
         name: Name of the campaign.
         description: What the campaign says of itself; for surrogate recordings it says so.
         targets: Feature targets.
-        dimensions: Free parameters with bounds and scale, units beside.
+        dimensions: Free parameters with scale and the widest bounds that a stage had, units beside.
         units: Unit of each free parameter, by name.
         record: One row per evaluation in the order in which they ended: search, number, failure (None or text),
-            cpu_seconds, ended (seconds since 1970), columns `parameter.NAME`, `feature.OBJECTIVE`, `score.OBJECTIVE`.
+            excluded (its scores are lower bounds), fidelity, cpu_seconds, ended (seconds since 1970), columns
+            `parameter.NAME`, `feature.OBJECTIVE`, `score.OBJECTIVE`.
         ensemble: The models chosen.
         recorded: Recorded sweeps by target protocol, for example "IDrest_150".
         simulated: Sweeps of the ensemble's members by target protocol.
@@ -68,6 +70,8 @@ class ReportData:
         surrogates: Whether the recordings are surrogates.
         wall_seconds: Time the search ran (s).
         environment: Versions and machine, as rows of (what, value).
+        stages: The stages of the search.
+        fidelities: What coarser simulations did to the scores.
     """
 
     name: str
@@ -83,3 +87,5 @@ class ReportData:
     surrogates: bool
     wall_seconds: float
     environment: tuple[tuple[str, str], ...]
+    stages: tuple[StageLine, ...] = ()
+    fidelities: tuple[FidelityLine, ...] = ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rheobase.campaigns.report.convergence import convergence_figure, cost_figure
+from rheobase.campaigns.report.convergence import convergence_figure, cost_figure, excluded, stages_of
 from rheobase.campaigns.report.drawing import PAGE_WIDTH_IN, as_svg, number, spread
 from rheobase.campaigns.report.parameters import (
     chance_correlation,
@@ -106,6 +106,8 @@ def render_report(data: ReportData) -> str:
         parameters=_parameter_plates(data),
         parameter_lines=_parameter_lines(data),
         search=_search_plates(data),
+        stage_lines=_stage_lines(data),
+        fidelity_lines=_fidelity_lines(data),
         number=number,
     )
 
@@ -236,6 +238,41 @@ def _parameter(value: float | None) -> float:
     return math.nan if value is None else value
 
 
+def _stage_lines(data: ReportData) -> list[tuple[str, ...]]:
+    return [
+        (
+            line.name,
+            line.algorithm,
+            line.fidelity,
+            f"{line.objectives} of {len(data.targets.objectives)}",
+            *map(str, (line.evaluations, line.excluded, line.failed)),
+            number(line.cpu_seconds / 60.0),
+            number(line.best_total),
+            line.ended or "not yet",
+        )
+        for line in data.stages
+    ]
+
+
+def _fidelity_lines(data: ReportData) -> list[tuple[str, ...]]:
+    return [
+        (
+            line.coarse,
+            str(line.models),
+            _signed(line.difference),
+            _signed(line.largest),
+            number(line.correlation, 2),
+            number(line.cost, 2),
+            str(line.failed),
+        )
+        for line in data.fidelities
+    ]
+
+
+def _signed(value: float) -> str:
+    return f"+{number(value)}" if value > 0 else number(value)
+
+
 def _search_plates(data: ReportData) -> list[Plate]:
     plates = []
     curves = convergence_figure(data)
@@ -245,10 +282,21 @@ def _search_plates(data: ReportData) -> list[Plate]:
             "total and the lowest worst score need not be of the same model. Where scores reach far, the axes are "
             "even near zero and logarithmic above. Pauses of the campaign are left out of the time."
         )
+        if len(stages_of(data)) > 1:
+            text += (
+                " Grey lines: where a stage begins, in which the lowest score so far begins anew, since stages may "
+                "look at other features or simulate more coarsely."
+            )
+        stopped = excluded(data).sum()
+        if stopped:
+            text += f" {stopped} candidates that were stopped early have no dot: their scores are not known."
         plates.append(_plate("", curves, "convergence", text))
     costs = cost_figure(data)
     if costs is not None:
-        text = "Evaluations that end early cost less: later steps are not simulated once a model cannot be saved."
+        text = (
+            "Evaluations that fail or are stopped early cost less: later steps are not simulated once a model cannot "
+            "be saved, or can no longer be chosen."
+        )
         plates.append(_plate("Failures and cost", costs, "costs", text))
     return plates
 

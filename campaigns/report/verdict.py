@@ -92,14 +92,24 @@ def _effort(data: ReportData) -> str:
     if count == 0:
         return ""
     failed = int(data.record["failure"].notna().sum()) if "failure" in data.record.columns else 0
-    searches = data.record["search"].nunique() if "search" in data.record.columns else 1
+    stopped = int(data.record["excluded"].sum()) if "excluded" in data.record.columns else 0
+    stages = len(data.stages)
     text = f"{count} {_plural(count, 'evaluation')}"
-    text += f" by {searches} searches" if searches > 1 else ""
-    text += f" in {duration(data.wall_seconds)}"
-    if failed == 0:
+    text += f" in {stages} stages" if stages > 1 else ""
+    text += f" within {duration(data.wall_seconds)}"
+    early = [f"{_of_them(failed, count)} failed"] if failed else []
+    early += [f"{_of_them(stopped, count)} could no longer be chosen and {_were(stopped)} stopped"] if stopped else []
+    if not early:
         return f"{text}; {'all of them' if count > 1 else 'it'} reached {'their' if count > 1 else 'its'} end."
-    who = "it" if count == 1 else "all of them" if failed == count else f"{failed} of them"
-    return f"{text}; {who} ended early (see the search below)."
+    return f"{text}; {', '.join(early)} (see the search below)."
+
+
+def _of_them(some: int, count: int) -> str:
+    return "it" if count == 1 else "all of them" if some == count else f"{some} of them"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _surrogate_warning(data: ReportData) -> str:

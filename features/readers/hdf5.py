@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 _LIMIT_PER_BYTE_S = 1e-8
+_START_LIMIT_S = 120.0
 
 
 class Probe:
@@ -26,51 +27,75 @@ class Probe:
         self._program, self._limit_s = program, limit_s
         self._process: subprocess.Popen[str] | None = None
         self._owner = 0
+        self._can_start = True
         self._lock = threading.Lock()
 
     def problem(self, path: Path) -> str:
         """What the process found wrong with a file, or how it ended; '' for nothing, or when it cannot be started."""
         with self._lock:
-            process = self._running()
-            if process is None or process.stdin is None or process.stdout is None:
+            if not self._is_running():
+                self._start()
+            if not self._can_start:
                 return ""
+            limit_s = self._limit_s + _LIMIT_PER_BYTE_S * path.stat().st_size
             try:
-                process.stdin.write(json.dumps(str(path.resolve())) + "\n")
-                process.stdin.flush()
-                limit_s = self._limit_s + _LIMIT_PER_BYTE_S * path.stat().st_size
-                if not select.select([process.stdout], [], [], limit_s)[0]:
-                    self.stop()
-                    return f"HDF5 has not returned from it for {limit_s:g} s, the file is damaged"
-                answer = process.stdout.readline()
-            except BrokenPipeError:
-                answer = ""
+                answer = self._answer(json.dumps(str(path.resolve())), limit_s)
+            except TimeoutError:
+                self.stop()
+                return f"HDF5 has not returned from it for {limit_s:g} s, the file is damaged"
             if not answer:
                 self.stop()
                 return "HDF5 crashes on it, the file is damaged"
             return str(json.loads(answer))
 
-    def _running(self) -> subprocess.Popen[str] | None:
-        if self._owner != os.getpid():  # a fork must not share the pipes
-            self._process, self._owner = None, os.getpid()
-        if self._process is None or self._process.poll() is not None:
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-I", str(self._program)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                )
-            except OSError:
-                self._process = None
-        return self._process
-
     def stop(self) -> None:
-        """End the process of this process, if it runs."""
+        """End the process, if it runs and is one of this process."""
         process, self._process = self._process, None
         if process is not None and self._owner == os.getpid():
             process.kill()
             process.communicate()
+
+    def _is_running(self) -> bool:
+        # A fork must not share the pipes.
+        return self._process is not None and self._owner == os.getpid() and self._process.poll() is None
+
+    def _start(self) -> None:
+        self.stop()
+        self._owner = os.getpid()
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(self._program)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                text=True,
+            )
+            self._can_start = bool(self._answer("", _START_LIMIT_S))
+        except OSError:  # a TimeoutError is one
+            self._can_start = False
+        if not self._can_start:
+            self.stop()
+
+    def _answer(self, question: str, limit_s: float) -> str:
+        """Line that answers a question ('': the first line); '' when the process has ended.
+
+        Raises:
+            TimeoutError: There was no answer in time.
+        """
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            if question:
+                self._process.stdin.write(question + "\n")
+                self._process.stdin.flush()
+        except BrokenPipeError:
+            return ""
+        if not select.select([self._process.stdout], [], [], limit_s)[0]:
+            raise TimeoutError
+        return self._process.stdout.readline()
 
 
 _PROBE = Probe(Path(__file__).with_name("hdf5_probe.py"))

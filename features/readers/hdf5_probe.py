@@ -1,7 +1,8 @@
 """Run as a program: reads the texts and attributes of HDF5 files in the place of the process that needs them.
 
-HDF5 crashes on some damaged texts and never returns from others, and neither can be caught. Each line of the input
-is a path (JSON), each line of the output what is wrong with the file ('' when nothing is).
+HDF5 crashes on some damaged texts and never returns from others, and neither can be caught. The first line of the
+output says that it runs. Then each line of the input is a path (JSON), and each line of the output what is wrong
+with the file ('' when nothing is).
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def _check(kind: Any, where: str) -> None:
 
 def main() -> None:
     """Answer until the input ends."""
+    print("ready", flush=True)
     for line in sys.stdin:
         answer = ""
         try:

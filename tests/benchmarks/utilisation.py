@@ -65,7 +65,7 @@ class Sleeper:
 
 def fraction(workers: int, wanted_s: float, shortest_s: float, deterministic: bool) -> float:
     """Part of all workers' time that was spent in evaluations."""
-    pool = RayPool(Sleeper, (shortest_s,), workers)
+    pool = RayPool(Sleeper, (shortest_s,), workers, ahead=not deterministic)
     while pool.free < workers:
         pool.wait(1.0)
     search = make_search("ibea", DIMENSIONS, OBJECTIVES, SearchSettings(POPULATION, deterministic), seed=1)

@@ -139,7 +139,9 @@ def test_no_page(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert {path.name for path in tmp_path.iterdir()} == {tables.name, "t.json"}
 
 
-def test_features_of_a_campaign(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_of_a_campaign(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     campaign = tmp_path / "campaign.yaml"
     campaign.write_text(
         "rheobase: 1\nname: other\nmodel: {morphology: nowhere.swc}\n"
@@ -150,6 +152,7 @@ def test_features_of_a_campaign(tables: Path, tmp_path: Path, monkeypatch: pytes
     )
     out = tmp_path / "t.json"
     assert run(monkeypatch, tables, "--out", out, "--like", campaign) == 0
+    assert "features.cell (two) is for fitting: these are the targets of all" in capsys.readouterr().out
     request = ProtocolRequest("IDrest", (Level(0.15, 0.02, "nA"),), plain(["Spikecount"]), name="IDrest")
     plan = ExtractionPlan((request,), junction_potential_mV=10.0)
     expected = extract_folder(RecordingFolder(tables, junction_potential_mV=10.0), plan).targets

@@ -148,7 +148,7 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert re.search("(?m)search.evaluations: .* greater than or equal to 1, got 0", str(refused.value))
 
 
-@pytest.mark.parametrize("key", ["rheobase", "name", "recordings", "model"])
+@pytest.mark.parametrize("key", ["rheobase", "name", "model"])
 def test_a_missing_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
@@ -157,6 +157,19 @@ def test_a_missing_key(
     path.write_text(text, encoding="utf-8")
     said = _refused(capsys, monkeypatch, "check", path)
     assert said == f"{path}, {key}: this key is missing; it has no default"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("recordings:", "recording:"), ("recordings:", "targets: {features: x.json}\nrecordings:")]
+)
+def test_either_recordings_or_a_table_of_targets(tmp_path: Path, old: str, new: str) -> None:
+    path = write_tiny(tmp_path, (old, new))
+    if new == "recording:":
+        path.write_text(
+            re.sub(r"(?m)^recording:.*\n(?:  .*\n)*", "", path.read_text(encoding="utf-8")), encoding="utf-8"
+        )
+    with pytest.raises(CampaignError, match=r"tiny\.yaml: give either 'recordings', .*, or 'targets', a table"):
+        load_campaign(path)
 
 
 def test_a_missing_nested_key(tmp_path: Path) -> None:

@@ -37,8 +37,9 @@ def open_pool() -> Iterator[Callable[..., RayPool]]:
         arguments: tuple[object, ...] = (),
         workers: int = 2,
         memory_limit_GiB: float = MEMORY_LIMIT_GiB,
+        ahead: bool = False,
     ) -> RayPool:
-        pools.append(RayPool(factory, arguments, workers, memory_limit_GiB))
+        pools.append(RayPool(factory, arguments, workers, memory_limit_GiB, ahead=ahead))
         return pools[-1]
 
     yield opened
@@ -81,6 +82,53 @@ def test_two_workers_work_at_once(open_pool: Callable[..., RayPool]) -> None:
     assert pool.size == 2
 
 
+def test_short_tasks_are_queued_where_that_is_wanted(
+    open_pool: Callable[..., RayPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = open_pool(faults.Faulty, ahead=True)
+    while pool.free < 2:
+        pool.wait(0.5)
+    assert pool.free == 2, "nothing is known of the tasks yet"
+    _all(pool, _squares(10))
+    assert pool.free == 4
+    for key, seconds in enumerate((0.5, 0.5, 0.0, 0.0)):
+        pool.submit(Task(key, "slow_square", (key, seconds), _LIMIT_S))
+    assert pool.free == 0
+    begin, outcomes = time.monotonic(), list[Outcome]()
+    while len(outcomes) < 4:
+        outcomes.extend(pool.wait(5.0))
+    assert {outcome.key: outcome.value for outcome in outcomes} == {0: 0, 1: 1, 2: 4, 3: 9}
+    assert time.monotonic() - begin < 0.95, "both long ones went to one worker"
+    assert pool.free == 4
+    monkeypatch.setattr("rheobase.campaigns.ray_pool._SHORT_S", 0.0)
+    assert pool.free == 2, "long tasks are not queued"
+    monkeypatch.undo()
+    pool.close()
+    other = open_pool(faults.Faulty)
+    _all(other, _squares(10))
+    assert other.free <= 2
+
+
+def test_tasks_queued_at_a_worker_that_is_lost_are_done_by_others(open_pool: Callable[..., RayPool]) -> None:
+    import ray
+
+    pool, killed = open_pool(faults.Faulty, ahead=True), list[Any]()
+    _all(pool, _squares(10))
+
+    def kill(done: int) -> None:
+        pairs = [entry.worker for entry in pool._running.values() if entry.worker.tasks == 2]
+        if 3 <= done < 10 and pairs and len(killed) < 2:
+            ray.kill(pairs[0].actor)
+            killed.append(pairs[0])
+
+    outcomes = _all(pool, _squares(16, 0.3), kill)
+    assert len(killed) == 2
+    assert {key: outcome.value for key, outcome in outcomes.items()} == {number: number**2 for number in range(16)}
+    while pool.free < 4:
+        assert pool.wait(1.0) == []
+    assert pool.size == 2
+
+
 def test_faults_cost_only_their_own_candidate(open_pool: Callable[..., RayPool]) -> None:
     faulty = {
         3: (Task(3, "segfault", (), _LIMIT_S), "crash: the simulator was ended by SIGSEGV"),
@@ -117,7 +165,7 @@ def test_a_killed_worker_s_task_is_done_by_another(open_pool: Callable[..., RayP
     def kill(done: int) -> None:
         if done >= 3 and not killed and pool._running:
             entry = next(iter(pool._running.values()))
-            ray.kill(entry.actor)
+            ray.kill(entry.worker.actor)
             killed.append(entry.task.key)
 
     outcomes = _all(pool, _squares(14, 0.3), kill)
@@ -155,7 +203,7 @@ def test_a_task_that_loses_worker_after_worker_is_given_up(open_pool: Callable[.
     end = time.monotonic() + 60.0
     while not outcomes and time.monotonic() < end:
         for entry in list(pool._running.values()):
-            ray.kill(entry.actor)
+            ray.kill(entry.worker.actor)
         outcomes = pool.wait(0.5)
     assert outcomes[0].value is None
     assert str(outcomes[0].failure).startswith("crash: its worker was lost (")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rheobase.campaigns.report.data import ModelTrace, RecordedTrace, ReportData
+from rheobase.campaigns.report.stages import FidelityLine, StageLine
 from rheobase.features.target_stimuli import ProtocolStimulus
 from rheobase.features.targets import (
     CellSummary,
@@ -131,6 +132,7 @@ def example_record(targets: FeatureTargets, evaluations: int, closeness: float, 
     rows = []
     clock = 1.76e9
     for number in range(evaluations):
+        stage, place_in_stage = ("coarse", number) if number < evaluations // 2 else ("fine", number - evaluations // 2)
         distance = closeness * (1.0 + 7.0 * math.exp(-number / (0.25 * evaluations)) + rng.exponential(0.5))
         failure = None
         if rng.random() < 0.05 + 0.3 * math.exp(-number / (0.15 * evaluations)):
@@ -154,26 +156,32 @@ def example_record(targets: FeatureTargets, evaluations: int, closeness: float, 
         scores = {
             name: z_score(features.get(name), target.mean, target.std) for name, target in targets.objectives.items()
         }
+        excluded = stage == "fine" and number % 9 == 4
+        if excluded:  # of its scores, lower bounds of a few are known
+            failure = None
+            scores = {name: score for place, (name, score) in enumerate(scores.items()) if place < 4}
+            features = {name: value for name, value in features.items() if name in scores}
         cpu = float(rng.gamma(3.0, 0.6) if failure else rng.gamma(12.0, 1.0))
         clock += cpu / 2
         rows.append(
             {
-                "search": f"seed_{number % 2 + 1}", "number": number // 2, "failure": failure, "cpu_seconds": cpu,
-                "ended": clock,
+                "search": stage, "number": place_in_stage, "failure": failure, "cpu_seconds": cpu, "ended": clock,
+                "excluded": excluded, "fidelity": "100 um, 0.001" if stage == "coarse" else "40 um, 0.001",
                 **{
                     f"parameter.{entry.name}": entry.value(float(np.clip(rng.normal(0.4, 0.15), 0, 1)))
                     for entry in DIMENSIONS
                 },
                 **{f"feature.{name}": features.get(name, math.nan) for name in targets.objectives},
-                **{f"score.{name}": score for name, score in scores.items()},
+                **{f"score.{name}": scores.get(name, math.nan) for name in targets.objectives},
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def example_ensemble(targets: FeatureTargets, record: pd.DataFrame, members: int, largest_score: float) -> Ensemble:
-    """The best rows of the record."""
+    """The best rows of the second stage."""
     columns = [f"score.{name}" for name in targets.objectives]
+    record = record[(record["search"] == "fine") & ~record["excluded"]] if len(record) else record
     scores = record[columns].to_numpy(dtype=float) if len(record) else np.zeros((0, len(columns)))
     chosen = np.argsort(scores.sum(axis=1))[:members]
     models = []
@@ -256,4 +264,9 @@ def example_data(
             ("Python", "3.11.9"),
             ("machine", "Linux, 2 cores"),
         ),
+        stages=(
+            StageLine("coarse", "ibea", "100 um, 0.001", 27, evaluations // 2, 0, 12, 840.0, 31.4, "its time is over"),
+            StageLine("fine", "cma_es", "40 um, 0.001", 27, evaluations - evaluations // 2, 7, 9, 1410.0, 18.2, ""),
+        ),
+        fidelities=(FidelityLine("100 um, 0.001", 20, 1, -1.24, 6.5, 0.87, 0.42),),
     )

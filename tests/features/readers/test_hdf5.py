@@ -9,10 +9,10 @@ import pytest
 from rheobase.features.readers.hdf5 import Probe, check_hdf5
 
 PROGRAMS = {
-    "crashes": ("import os, sys; sys.stdin.readline(); os.abort()", "HDF5 crashes on it, the file is damaged"),
-    "hangs": ("import time; time.sleep(60)", r"HDF5 has not returned from it for 0\.2.* s, the file is damaged"),
+    "crashes": ("sys.stdin.readline(); os.abort()", "HDF5 crashes on it, the file is damaged"),
+    "hangs": ("time.sleep(60)", r"HDF5 has not returned from it for 0\.2.* s, the file is damaged"),
     "ends": ("", "HDF5 crashes on it"),
-    "objects": ("print('\"bad type\"', flush=True); input(); print('\"bad type\"', flush=True); input()", "bad type"),
+    "objects": ("[print('\"bad type\"', flush=True) for line in sys.stdin]", "bad type"),
 }
 
 
@@ -56,13 +56,20 @@ def test_no_hdf5(tmp_path):
 def test_a_process_that_does_not_come_back(tmp_path, file, name):
     code, message = PROGRAMS[name]
     program = tmp_path / "program.py"
-    program.write_text(code)
+    program.write_text(f"import os, sys, time\nprint('ready', flush=True)\n{code}\n")
     probe = Probe(program, 0.2 if name == "hangs" else 20.0)
     try:
         for _ in range(2):  # it is started again
             assert re.match(message, probe.problem(file))
     finally:
         probe.stop()
+
+
+@pytest.mark.parametrize("code", ["import nowhere", "import sys; sys.exit()"])
+def test_a_program_that_cannot_run_keeps_nobody_from_reading(tmp_path, file, code):
+    program = tmp_path / "program.py"
+    program.write_text(code)
+    assert Probe(program).problem(file) == ""
 
 
 def test_a_process_that_cannot_be_started(file, monkeypatch):

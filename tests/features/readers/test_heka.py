@@ -46,8 +46,11 @@ def test_series_sweeps_and_units(tmp_path):
 
 
 def test_groups_are_cells(tmp_path):
-    write_heka(tmp_path / "day1.dat", {"slice 1": [STEPS], "slice 2": [STEPS]})
-    recordings = list(read_recordings(RecordingFolder(tmp_path)))
+    clamp = Series("seal", {"A": CURRENT[:1], "V": VOLTAGE[:1]}, mode=1, stimulus_unit="V")
+    write_heka(tmp_path / "day1.dat", {"slice 1": [STEPS, clamp], "slice 2": [STEPS, clamp]})
+    problems: list[str] = []
+    recordings = list(read_recordings(RecordingFolder(tmp_path), problems))
+    assert [problem.partition(": ")[2] for problem in problems] == ["sweep 1_2_1, 2_2_1: voltage clamp"]
     assert [(one.cell, one.protocol, one.sweep) for one in recordings] == [
         ("day1_slice 1", "IDrest", "1_1_1"),
         ("day1_slice 1", "IDrest", "1_1_2"),

@@ -129,8 +129,8 @@ def test_a_folder_of_files(tmp_path):
     [
         (
             {"voltage_mV": None, "x": np.zeros((3, 4)), "info": {"a": "b"}},
-            r"a\.mat: no variable is known as a voltage .*; the variables are .*current_nA \(300x3\), sampling_Hz "
-            r"\(a number\), protocol \(text\), cell \(text\), x \(3x4\), info \(struct with a\)",
+            r"a\.mat: no variable is known as a voltage .*; the variables are (?=.*current_nA \(300x3\))"
+            r"(?=.*sampling_Hz \(a number\))(?=.*protocol \(text\))(?=.*x \(3x4\))(?=.*info \(struct with a\))",
         ),
         ({"voltage_mV": None, "voltage": VOLTAGE.T}, "the voltage 'voltage' has no unit; name it 'voltage_mV'"),
         (
@@ -152,8 +152,5 @@ def test_a_folder_of_files(tmp_path):
 )
 def test_what_is_wrong_and_where(tmp_path, version, change, message):
     variables = {name: value for name, value in {**PLAIN, **change}.items() if value is not None}
-    if version == "7.3":
-        variables = dict(sorted(variables.items()))
-    order = message if version == "5" or "no variable" not in message else r"a\.mat: no variable is known as a voltage"
-    with pytest.raises(RecordingError, match=order):
+    with pytest.raises(RecordingError, match=message):
         list(read_sweeps(write(tmp_path / "a.mat", variables, version)))

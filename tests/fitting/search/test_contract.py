@@ -96,7 +96,7 @@ class TestRestarting(ByName):
     name = "ibea"
     population = 10
     restarts = Restarts(after=60, growth=2.0)
-    many = 4800
+    larger = 16.0
     nearer = 0.9
 
 

@@ -42,11 +42,11 @@ def test_ellipsoid(algorithm: str, deterministic: bool) -> None:
 
 
 def test_separable_cma_es_in_many_dimensions() -> None:
-    """20 parameters with different scales: learning variances alone takes a fraction of the evaluations."""
+    """16 parameters with different scales: learning variances alone takes a fraction of the evaluations."""
 
     def best(separable: bool) -> float:
         settings = SearchSettings(options={"separable": separable})
-        return float(minimise(make_search("cma_es", cube(20), names(1), settings, 1), ellipsoid, 1500).min())
+        return float(minimise(make_search("cma_es", cube(16), names(1), settings, 1), ellipsoid, 2500).min())
 
     assert best(True) < 0.1 * best(False)
 
