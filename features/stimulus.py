@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.features.box import box_at, outside_of
-from rheobase.features.recording import Step
 from rheobase.features.stimuli import Piece, Stimulus
 from rheobase.features.stimulus_levels import find_levels
 from rheobase.features.stimulus_noise import Fluctuation, find_fluctuation
@@ -98,13 +97,11 @@ def detect_stimulus(
 def detect_step(
     current_nA: NDArray[np.float64], time_step_ms: float, window_ms: tuple[float, float] | None = None
 ) -> Step | Unrecognised:
-    """TEMPORARY."""
+    """The stimulus in a current trace when it is one step or pulse, see `detect_stimulus`."""
     found = detect_stimulus(current_nA, time_step_ms, window_ms)
     if isinstance(found, Unrecognised):
         return found
-    if found.kind not in ("step", "pulse"):
-        return Unrecognised(f"{found.kind} is not alone: there is another of")
-    return found.window()
+    return found.window() if found.kind in ("step", "pulse") else Unrecognised(f"{found.kind}, not one step")
 
 
 def _step_in_window(

@@ -31,7 +31,7 @@ MOST_PARTS = 400
 NOISE_SUM = 8.0
 INDEPENDENT_MS = 0.25
 LEVEL_TO_NOISE = 3.0
-SLOW_NOISE = 3.0
+SLOW_NOISE = 30.0
 
 # Every further level differs by this part of the first one, and by this many times what samples are rounded to.
 # Artefacts of spikes last some ms, so a level as short as they are has to differ by more, and to be a plateau, and
@@ -180,8 +180,11 @@ def smallest_height(values: NDArray[np.float64], box: Box, mean_ms: float) -> fl
         box: The box.
         mean_ms: Duration of a mean (ms).
     """
-    # Several levels outside the box would pass for noise, were it not for the differences of neighbours.
-    of_means_nA = min(deviation(outside_of(values, box.start, box.stop), box.base), SLOW_NOISE * spread(values))
+    # Several levels outside the box would pass for noise, were it not for the differences of neighbours; a few
+    # values outside for none.
+    fast_nA = spread(values)
+    of_means_nA = deviation(outside_of(values, box.start, box.stop), box.base)
+    of_means_nA = min(max(of_means_nA, fast_nA), SLOW_NOISE * fast_nA)
     of_blocks_nA = spread(block_means(values, max(1, len(values) // 256)))
     inside = box.stop - box.start
     fewer = inside * (len(values) - inside) / len(values)

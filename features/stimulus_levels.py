@@ -15,10 +15,11 @@ from rheobase.features.stimulus_plateaus import (
     is_brief_plateau,
     is_quiet,
     is_quiet_throughout,
+    quietest,
     why_no_plateau,
     why_no_return,
 )
-from rheobase.features.stimulus_statistics import block_means, deviation, median, rounded_to
+from rheobase.features.stimulus_statistics import block_means, median, rounded_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +144,7 @@ def _why_not_levels(
     if not others:
         return NO_PLATEAU
     if runs[0].part != 0 or runs[-1].part != 0:
-        return f"has no baseline {'before' if runs[0].part != 0 else 'after'} it"
+        return "has a baseline on one side only"
     base_nA = median(means[base])
     outside_nA = means[base] - base_nA
     numbers = [run.part for run in runs]
@@ -164,15 +165,15 @@ def _are_plateaus(
 ) -> bool:
     """Whether the samples agree: all is quiet, and what is brief is flat."""
     outside_nA = outside_of(current_nA, levels[0].start, levels[-1].stop) - base_nA
-    if not is_quiet_throughout(outside_nA, min((level.level_nA - base_nA for level in levels), key=abs)):
+    noise_nA = quietest(outside_nA)
+    if not is_quiet_throughout(outside_nA, noise_nA, min((level.level_nA - base_nA for level in levels), key=abs)):
         return False
-    noise_nA = deviation(outside_nA, 0.0)
     for level in levels:
         inside_nA, height_nA = current_nA[level.start : level.stop] - level.level_nA, level.level_nA - base_nA
         duration_ms = (level.stop - level.start) * time_step_ms
         if duration_ms < BRIEF_MS and not is_brief_plateau(inside_nA, height_nA, noise_nA):
             return False
-        if duration_ms >= SHORT_MS and not is_quiet(inside_nA, outside_nA, height_nA):
+        if duration_ms >= SHORT_MS and not is_quiet(inside_nA, noise_nA, height_nA):
             return False
     return True
 

@@ -117,7 +117,7 @@ def _place(current_nA: NDArray[np.float64]) -> tuple[int, int] | None:
         return None
     start = (first - 1) * width + int(np.argmax(far[(first - 1) * width :]))
     stop = len(current_nA) - (last - 1) * width - int(np.argmax(far[::-1][(last - 1) * width :]))
-    return (start, stop) if start < stop else None
+    return (start, stop) if 0 < start < stop < len(current_nA) else None
 
 
 def _reach(share_far: NDArray[np.float64], first: int) -> int:

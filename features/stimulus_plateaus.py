@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# What is shorter may be the artefact of a spike or a synaptic current; it is flat when its halves differ by no more
-# than this part of its height, its middle share being within the tolerance.
+# What is shorter may be the artefact of a spike or a synaptic current. It is flat when SHORT_SHARE of it is within
+# the tolerance below, or SHORT_TOLERANCE of its height if that is less, and when its halves differ by no more than
+# SHORT_FALL of its height and what the noise adds, LARGEST_FALL at most.
 SHORT_MS = 10.0
 SHORT_SHARE = 0.5
+SHORT_TOLERANCE = 0.25
 SHORT_FALL = 0.25
+LARGEST_FALL = 0.4
 
 # A level is one when this share of its parts is within this part of the amplitude, or within this many standard
 # deviations of the noise: artefacts of spikes take up to a quarter of a plateau, of a baseline less.
@@ -59,11 +62,13 @@ def is_short_plateau(values: NDArray[np.float64], height_nA: float, noise_nA: fl
         height_nA: Its height (nA).
         noise_nA: Standard deviation of the noise of the means (nA).
     """
-    if share_within(values, max(TO_NOISE * noise_nA, TOLERANCE * height_nA)) < SHORT_SHARE:
+    tolerance_nA = min(max(TO_NOISE * noise_nA, TOLERANCE * height_nA), SHORT_TOLERANCE * height_nA)
+    if share_within(values, tolerance_nA) < SHORT_SHARE:
         return False
     half = max(1, len(values) // 2)
     fall_nA = abs(median(values[:half]) - median(values[-half:]))
-    return fall_nA <= SHORT_FALL * height_nA + TO_NOISE * MEDIAN_TO_MEAN * noise_nA * math.sqrt(2.0 / half)
+    noise_of_fall_nA = MEDIAN_TO_MEAN * noise_nA * math.sqrt(2.0 / half)
+    return fall_nA <= min(SHORT_FALL * height_nA + TO_NOISE * noise_of_fall_nA, LARGEST_FALL * height_nA)
 
 
 def is_brief_plateau(values: NDArray[np.float64], height_nA: float, noise_nA: float) -> bool:
@@ -89,8 +94,7 @@ def why_no_plateau(
     if is_short:
         is_plateau = share_within(inside_nA, tolerance_nA) >= SHORT_SHARE
     else:
-        is_plateau = is_quiet(inside_nA, outside_nA, height_nA)
-        is_plateau &= share_within(block_medians(inside_nA, width), tolerance_nA) >= PLATEAU_SHARE
+        is_plateau = share_within(block_medians(inside_nA, width), tolerance_nA) >= PLATEAU_SHARE
     if not is_plateau:
         return NO_PLATEAU
     return None if share_within(outside_parts_nA, tolerance_nA) >= BASELINE_SHARE else NO_BASELINE
@@ -108,40 +112,40 @@ def why_no_return(
     """
     width = max(1, len(outside_nA) // PARTS)
     tolerance_nA = max(TO_NOISE * spread(block_medians(outside_nA, width)), TOLERANCE * abs(height_nA))
-    noise_nA = _quietest(outside_nA)
+    noise_nA = quietest(outside_nA)
     for end_nA in ends_nA:
         if abs(median(end_nA)) > tolerance_nA or abs(height_nA) * math.sqrt(len(end_nA)) < TO_NOISE * noise_nA:
             return NO_RETURN
     return None
 
 
-def is_quiet(inside_nA: NDArray[np.float64], outside_nA: NDArray[np.float64], height_nA: float) -> bool:
-    """Whether a level is as quiet as the quietest part of the baseline, or nearly so for its height.
+def is_quiet(values_nA: NDArray[np.float64], noise_nA: float, height_nA: float) -> bool:
+    """Whether a level is as quiet as the baseline, or nearly so for its height.
 
     Args:
-        inside_nA: Current above the level (nA), shape (samples,).
-        outside_nA: Current above the baseline (nA), shape (samples,).
+        values_nA: Current above the level (nA), shape (samples,).
+        noise_nA: Noise of the baseline, see `quietest` (nA).
         height_nA: Level above the baseline (nA).
     """
-    return deviation(inside_nA, 0.0) <= _loudest(outside_nA, height_nA)
+    return deviation(values_nA, 0.0) <= TO_NOISE * noise_nA + TOLERANCE * abs(height_nA)
 
 
-def is_quiet_throughout(outside_nA: NDArray[np.float64], height_nA: float) -> bool:
-    """Whether most of a baseline is as quiet as the quietest part of it, or nearly so for the height of a level."""
+def is_quiet_throughout(outside_nA: NDArray[np.float64], noise_nA: float, height_nA: float) -> bool:
+    """Whether most of a baseline is quiet, see `is_quiet`; it may be ringing after a step."""
     some_nA = outside_nA[:: max(1, len(outside_nA) // ENOUGH)]
     width = max(1, len(some_nA) // PARTS)
     steady_nA = np.repeat(block_medians(some_nA, width), width)
-    noise_nA = MAD_TO_DEVIATION * block_medians(np.abs(some_nA[: len(steady_nA)] - steady_nA[: len(some_nA)]), width)
-    return share_within(noise_nA, _loudest(outside_nA, height_nA)) >= BASELINE_SHARE
+    parts_nA = MAD_TO_DEVIATION * block_medians(np.abs(some_nA[: len(steady_nA)] - steady_nA[: len(some_nA)]), width)
+    return share_within(parts_nA, TO_NOISE * noise_nA + TOLERANCE * abs(height_nA)) >= BASELINE_SHARE
 
 
-def _loudest(outside_nA: NDArray[np.float64], height_nA: float) -> float:
-    """Largest standard deviation (nA) of what passes for constant."""
-    return TO_NOISE * _quietest(outside_nA) + TOLERANCE * abs(height_nA)
+def quietest(outside_nA: NDArray[np.float64]) -> float:
+    """Noise of a baseline (nA): the smallest standard deviation of its parts.
 
-
-def _quietest(outside_nA: NDArray[np.float64]) -> float:
-    """Noise of a baseline (nA): the smallest standard deviation of its parts."""
+    Args:
+        outside_nA: Current above the baseline (nA), shape (samples,).
+    """
+    some_nA = np.abs(outside_nA[:: max(1, len(outside_nA) // ENOUGH)])
     fewest, most = QUIET_PARTS
-    parts = min(max(fewest, len(outside_nA) // QUIET_VALUES), most)
-    return min(deviation(part, 0.0) for part in np.array_split(outside_nA, parts))
+    parts = min(max(fewest, len(some_nA) // QUIET_VALUES), most)
+    return MAD_TO_DEVIATION * float(block_medians(some_nA, max(1, len(some_nA) // parts)).min())
