@@ -1,4 +1,4 @@
-"""The command line: rheobase run, check, status, report, export, library."""
+"""The command line: rheobase run, check, status, report, export, rescore, library."""
 
 from __future__ import annotations
 
@@ -102,6 +102,20 @@ def export(folder: Path, kind: str, to: Path | None, models: int | None) -> None
     from rheobase.campaigns.exporting import export_ensemble
 
     click.echo(export_ensemble(folder, kind, to, models))
+
+
+@commands.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--targets", required=True, type=click.Path(path_type=Path), help="The other targets.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where; by default FOLDER/rescored_ensemble.json.")
+def rescore(folder: Path, targets: Path, out: Path | None) -> None:
+    """Choose an ensemble from what FOLDER holds by other targets, without simulating anything.
+
+    Means, standard deviations and weights may be others. What must be simulated again is named.
+    """
+    from rheobase.campaigns.rescoring import rescore_campaign
+
+    click.echo(rescore_campaign(folder, targets, out, click.echo))
 
 
 @commands.command()

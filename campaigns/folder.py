@@ -86,7 +86,7 @@ class CampaignFolder:
     def write_state(self, **values: Any) -> None:
         """Keep further values, whole or not at all."""
         state = {**self.read_state(), "schema": SCHEMA, **values}
-        write_whole(self.state, json.dumps(state, indent=1, sort_keys=True))
+        write_whole(self.state, json.dumps(state, indent=1))
 
     def begin(self, campaign: Campaign, model: CellModel) -> None:
         """Begin, or go on with the same campaign.

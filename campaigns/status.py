@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from rheobase.features.targets import FeatureTargets
+
 
 def open_folder(path: Path) -> tuple[Campaign, CampaignFolder]:
     """The campaign that a folder was begun with.
@@ -46,17 +48,17 @@ def describe_status(path: Path) -> str:
 
     targets = read_targets(folder.targets)
     lines.append(f"  targets: {len(targets.objectives)} features, {len(targets.cells)} cells")
-    lines.extend(_search_lines(campaign, folder, tuple(targets.objectives)))
+    lines.extend(_search_lines(campaign, folder, targets))
     lines.append(f"  ensemble: {folder.ensemble if folder.ensemble.exists() else 'not yet'}")
     lines.append(f"  report: {folder.report if folder.report.exists() else 'not yet'}")
     return "\n".join(lines)
 
 
-def _search_lines(campaign: Campaign, folder: CampaignFolder, objectives: tuple[str, ...]) -> list[str]:
+def _search_lines(campaign: Campaign, folder: CampaignFolder, targets: FeatureTargets) -> list[str]:
     from rheobase.campaigns.record import read_frames
-    from rheobase.campaigns.stages import full_fidelity
+    from rheobase.campaigns.stages import full_fidelity, weights_of
 
-    tally = _Tally(objectives, (str(full_fidelity(campaign)), ""))
+    tally = _Tally(weights_of(targets), (str(full_fidelity(campaign)), ""))
     for frame in read_frames(folder.record):
         tally.add(frame)
     planned = {name: stage.evaluations for name, stage in campaign.search.in_stages.items()}
@@ -75,12 +77,12 @@ class _Tally:
     """What a record holds, taken in piece by piece: one sum and one worst score are kept of each evaluation.
 
     Args:
-        objectives: All objectives.
+        weights: Weight of each objective.
         fidelities: Those of evaluations whose scores are results, as the record names them.
     """
 
-    def __init__(self, objectives: tuple[str, ...], fidelities: tuple[str, ...]) -> None:
-        self._objectives, self._fidelities = objectives, fidelities
+    def __init__(self, weights: dict[str, float], fidelities: tuple[str, ...]) -> None:
+        self._weights, self._fidelities = weights, fidelities
         self._totals: list[NDArray[np.float64]] = []
         self._worst: list[NDArray[np.float64]] = []
         self.searches: Counter[str] = Counter()
@@ -89,24 +91,26 @@ class _Tally:
 
     def add(self, frame: pd.DataFrame) -> None:
         """Take in a piece of the record."""
-        from rheobase.campaigns.elites import complete
+        from rheobase.campaigns.elites import complete, ranked
 
         self.searches.update(frame["search"])
         self.ended_early.update(frame["failure"].dropna().str.partition(":")[0])
         self.ended_early.update({"excluded": int(frame["excluded"].sum())})
         self.cpu_seconds += float(frame["cpu_seconds"].sum())
-        results = complete(frame, self._objectives, self._fidelities)
-        scores = results.reindex(columns=[f"score.{name}" for name in self._objectives]).to_numpy(dtype=float)
-        self._totals.append(scores.sum(axis=1))
-        self._worst.append(scores.max(axis=1))
+        results = complete(frame, self._weights, self._fidelities)
+        if len(results):
+            counted = [f"score.{name}" for name, weight in self._weights.items() if weight > 0.0]
+            results = ranked(results, self._weights)
+            self._totals.append(results["total"].to_numpy())
+            self._worst.append(results[counted].to_numpy(dtype=float).max(axis=1))
 
     def describe_best(self, largest_score: float) -> str:
         """A line about the best model."""
         import numpy as np
 
-        totals, worst = np.concatenate(self._totals), np.concatenate(self._worst)
-        if len(totals) == 0:
+        if not self._totals:
             return "  best: none yet that was evaluated to the end"
+        totals, worst = np.concatenate(self._totals), np.concatenate(self._worst)
         best = int(np.argmin(totals))
         return (
             f"  best: sum {totals[best]:.1f}, worst score {worst[best]:.2f}; median sum {np.median(totals):.1f}; "

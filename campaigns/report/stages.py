@@ -115,9 +115,8 @@ def fidelity_lines(
     for fidelity in dict.fromkeys(record["fidelity"]):
         if fidelity not in (full, ""):
             coarse = complete(record, weights, (fidelity,))
-            pairs = _totals(coarse[coarse["failure"].isna()], parameters, weights).join(
-                fine, how="inner", lsuffix="_coarse", rsuffix="_full"
-            )
+            rough = _totals(coarse[coarse["failure"].isna()], parameters, weights)
+            pairs = rough.add_suffix("_coarse").join(fine.add_suffix("_full"), how="inner")
             lines.append(_compared(str(fidelity), pairs))
     return tuple(lines)
 

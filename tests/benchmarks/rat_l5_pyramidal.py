@@ -20,7 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rheobase.campaigns.elites import complete
 from rheobase.campaigns.record import read_frame
+from rheobase.campaigns.stages import full_fidelity
+from rheobase.campaigns.status import open_folder
 from rheobase.fitting.ensembles.ensemble import read_ensemble
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -48,8 +51,10 @@ def summarize(folder: Path) -> dict[str, object]:
     ensemble = read_ensemble(folder / "ensemble.json")
     frame = read_frame(folder / "record")
     assert frame is not None
-    scores = frame[[column for column in frame if column.startswith("score.")]].to_numpy(dtype=float)
+    campaign, _ = open_folder(folder)
     best = ensemble.members[0]
+    models = complete(frame, best.scores, (str(full_fidelity(campaign)), ""))
+    scores = models[[f"score.{name}" for name in best.scores]].to_numpy(dtype=float)
     worst_first = sorted(best.scores.items(), key=lambda item: -item[1])
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     return {

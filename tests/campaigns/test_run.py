@@ -241,7 +241,7 @@ def test_a_full_disk_stops_a_campaign_that_resumes(campaign: Path, finished: Pat
     for name in ("state.json", "targets.json", "sweeps.json"):
         shutil.copy(finished / name, folder / name)
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    del state["finished"]
+    del state["finished"], state["stages"]
     (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
     shutil.copytree(finished / "recordings", folder / "recordings")
     room = 28_000  # some pages: for a few evaluations in record and study, not for all

@@ -12,6 +12,7 @@ from rheobase.campaigns.folder import CampaignFolder
 from rheobase.campaigns.schema import Campaign
 from rheobase.campaigns.schema_types import CANONICAL
 from rheobase.campaigns.stages import plan_stage, stage_targets, widest_dimensions
+from rheobase.campaigns.status import open_folder
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.ensembles.ensemble import read_ensemble
 from tests.campaigns.toy import (
@@ -393,3 +394,9 @@ def test_the_runner_keeps_why_and_when_a_stage_ended(whole: Path) -> None:
     assert set(stages) == set(THREE_STAGES)
     assert {stage["ended"] for stage in stages.values()} == {"its number of evaluations is reached"}
     assert all(stage["seconds"] > 0.0 for stage in stages.values())
+
+
+def test_the_folder_knows_the_stages_in_their_order(whole: Path) -> None:
+    campaign, _ = open_folder(whole)
+    assert list(campaign.search.in_stages) == list(THREE_STAGES)
+    assert campaign.search.in_stages == toy_campaign({"stages": THREE_STAGES}).search.in_stages

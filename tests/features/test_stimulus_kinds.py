@@ -114,7 +114,7 @@ def test_ramps(data: st.DataObject) -> None:
     assert stimulus.holding_nA == pytest.approx(-0.1, abs=1e-9 + 0.5 * noise_nA)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_noise(data: st.DataObject) -> None:
     time_step_ms = data.draw(st.sampled_from(TIME_STEPS_MS))

@@ -27,11 +27,38 @@ def test_rows_follow_the_targets_and_carry_signed_deviations():
         assert np.abs(row.deviations) == pytest.approx(row.scores)
 
 
-def test_progress_is_monotonous_and_ends_at_the_best():
+def test_progress_is_monotonous_in_each_stage_and_ends_at_the_best():
     curves = progress(DATA)
-    assert (np.diff(curves.best_total) <= 0).all()
+    assert curves.stages == ((0, 40, "coarse"), (40, 80, "fine"))
+    for begin, end, _ in curves.stages:
+        assert not (np.diff(curves.best_total[begin:end]) > 0).any()
+        assert not (np.diff(curves.best_worst[begin:end]) > 0).any()
+    assert np.isnan(curves.best_total[40]), "the first one of the stage was stopped early"
+    assert curves.best_total[41] == curves.total[41] > curves.best_total[39]
     assert curves.best_total[-1] == pytest.approx(DATA.ensemble.members[0].total)
     assert curves.elapsed_s[-1] == pytest.approx(DATA.wall_seconds)
+
+
+def test_what_was_stopped_early_is_no_model():
+    stopped = DATA.record["excluded"].to_numpy()
+    assert 0 < stopped.sum() < 10
+    curves = progress(DATA)
+    assert (np.isnan(curves.total) == stopped).all()
+    assert (np.isnan(curves.worst) == stopped).all()
+    # Their lower bounds are far below every total: taken for scores, they would be the best of all.
+    known = DATA.record.filter(like="score.").sum(axis=1).to_numpy()
+    assert known[stopped].min() < np.nanmin(curves.total)
+
+
+def test_totals_are_weighted_and_what_has_no_weight_is_left_out():
+    heavy, silent = list(DATA.targets.objectives)[:2]
+    intrinsic = tuple(
+        dataclasses.replace(target, weight={heavy: 3.0, silent: 0.0}.get(target.feature, 1.0))
+        for target in DATA.targets.intrinsic
+    )
+    curves = progress(dataclasses.replace(DATA, targets=dataclasses.replace(DATA.targets, intrinsic=intrinsic)))
+    expected = progress(DATA).total + 2.0 * DATA.record[f"score.{heavy}"] - DATA.record[f"score.{silent}"]
+    assert curves.total == pytest.approx(expected.to_numpy(), nan_ok=True)
 
 
 def test_pauses_are_left_out_of_the_time():

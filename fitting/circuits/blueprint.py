@@ -1,0 +1,228 @@
+"""The description of a circuit: populations, projections, background, stimuli. Nothing is built here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rheobase.features.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rheobase.fitting.cells.model import CellModel
+    from rheobase.fitting.circuits.synapses import SynapseKind
+
+
+@dataclass(frozen=True)
+class CellVariant:
+    """One model of an ensemble, with all its values.
+
+    Attributes:
+        model: The cell model.
+        parameters: Value of each of its free parameters, by name.
+        name: Where it comes from, for example "etype_cnac 17".
+    """
+
+    model: CellModel
+    parameters: Mapping[str, float]
+    name: str
+
+
+@dataclass(frozen=True)
+class Population:
+    """Cells of one type in one layer.
+
+    Attributes:
+        name: Its name, for example "L4_PV".
+        layer: Name of the layer.
+        size: Number of cells.
+        variants: Models that the cells are taken from in turn, after a shuffle by the circuit's seed.
+        depths_um: Depth of the somata below the surface (um), from the shallowest to the deepest.
+        upright: Whether the apical axis points to the surface; else cells are turned around at random.
+    """
+
+    name: str
+    layer: str
+    size: int
+    variants: tuple[CellVariant, ...]
+    depths_um: tuple[float, float]
+    upright: bool = True
+
+
+@dataclass(frozen=True)
+class Projection:
+    """All contacts of one population on another.
+
+    Exactly one of `probability` and `in_degree` is given.
+
+    Attributes:
+        source: Presynaptic population.
+        target: Postsynaptic population.
+        synapse: What its contacts are like.
+        conductance_nS: Peak conductance of one contact (nS), before gains; the mean where `conductance_cv` is not 0.
+        probability: Of a pair of cells to be connected, at distance 0.
+        in_degree: Number of presynaptic cells of each cell.
+        falloff_um: Probability falls with horizontal distance r as exp(-r^2 / (2 falloff^2)); None for not at all (um).
+        contacts: Contacts of each connected pair.
+        sections: Section lists that contacts lie on ("somatic", "basal", "apical", "axonal").
+        distances_um: Path distance to the soma within which contacts lie (um).
+        delay_ms: Synaptic delay (ms).
+        velocity_um_per_ms: Axonal conduction velocity; the delay grows with the distance of the somata (um/ms).
+        conductance_cv: Standard deviation over mean of the conductances over connections (log-normal).
+    """
+
+    source: str
+    target: str
+    synapse: SynapseKind
+    conductance_nS: float
+    probability: float | None = None
+    in_degree: int | None = None
+    falloff_um: float | None = None
+    contacts: int = 1
+    sections: tuple[str, ...] = ("basal",)
+    distances_um: tuple[float, float] = (0.0, float("inf"))
+    delay_ms: float = 0.5
+    velocity_um_per_ms: float = 300.0
+    conductance_cv: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """source->target."""
+        return f"{self.source}->{self.target}"
+
+
+@dataclass(frozen=True)
+class FluctuatingConductance:
+    """Background as an Ornstein-Uhlenbeck conductance at each place (Destexhe et al. 2001, Neuroscience 107:13).
+
+    Attributes:
+        mean_nS: Mean for the whole cell, shared equally by its places (nS).
+        std_ratio: Standard deviation over mean, at each place.
+        correlation_ms: Time constant (ms).
+        reversal_mV: Reversal potential (mV).
+        sections: Section lists that it lies on: one place in the middle of each section.
+    """
+
+    mean_nS: float
+    std_ratio: float
+    correlation_ms: float
+    reversal_mV: float = 0.0
+    sections: tuple[str, ...] = ("somatic",)
+
+
+@dataclass(frozen=True)
+class PoissonInput:
+    """Background as Poisson trains onto synapses, each cell with its own.
+
+    Attributes:
+        synapse: What its contacts are like.
+        conductance_nS: Peak conductance of one contact (nS).
+        trains: Independent trains onto each cell, one contact each.
+        rate_Hz: Mean rate of each train (Hz).
+        sections: Section lists that the contacts lie on.
+        modulation_Hz: Frequency at which the rate goes up and down (Hz), together in all cells; None for a steady one.
+        modulation_depth: How far: 0 for a steady rate, 1 for down to zero.
+    """
+
+    synapse: SynapseKind
+    conductance_nS: float
+    trains: int
+    rate_Hz: float
+    sections: tuple[str, ...] = ("basal",)
+    modulation_Hz: float | None = None
+    modulation_depth: float = 0.0
+
+
+@dataclass(frozen=True)
+class TonicInhibition:
+    """A constant conductance of extrasynaptic GABA-A receptors, on all sections.
+
+    Attributes:
+        conductance_S_per_cm2: Its density (S/cm2).
+        reversal_mV: Reversal potential (mV).
+    """
+
+    conductance_S_per_cm2: float
+    reversal_mV: float = -75.0
+
+
+@dataclass(frozen=True)
+class Background:
+    """What a population gets from outside the circuit.
+
+    Attributes:
+        population: The population.
+        source: What it is.
+        name: Told apart by this, where a population has several.
+    """
+
+    population: str
+    source: FluctuatingConductance | PoissonInput | TonicInhibition
+    name: str = "background"
+
+
+@dataclass(frozen=True)
+class SpikeVolleys:
+    """A stimulus: volleys of spikes of outside fibres (thalamic volleys, click trains, oddball sequences).
+
+    Attributes:
+        name: Its name; a projection may have it as its source.
+        fibres: Number of fibres.
+        times_ms: When volleys arrive (ms from the start of the simulation).
+        jitter_ms: Standard deviation of the spikes of a volley around its time (ms).
+        participation: Part of the fibres that fire in a volley, each by chance; one for all volleys, or one for each.
+    """
+
+    name: str
+    fibres: int
+    times_ms: tuple[float, ...]
+    jitter_ms: float = 0.0
+    participation: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True)
+class CircuitBlueprint:
+    """Everything that a worker needs to build a circuit, self-contained: no paths.
+
+    Its parameters, all factors with 1 for "as described", are: "weight:SOURCE->TARGET" of each projection,
+    "background:POPULATION" (or "background:POPULATION:NAME" for one not named "background") and, for Poisson input
+    with a modulation, "modulation:POPULATION" (or with NAME).
+
+    Attributes:
+        name: Its name.
+        populations: All populations.
+        projections: All projections; the source may be a stimulus.
+        backgrounds: What populations get from outside.
+        stimuli: Volleys.
+        radius_um: Radius of the column (um).
+        seed: Of positions, connections and which cell is which model: part of what the circuit is.
+        temperature_degC: Temperature (degC).
+        initial_voltage_mV: Voltage at the start (mV).
+        time_step_ms: Fixed time step (ms).
+    """
+
+    name: str
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...] = ()
+    backgrounds: tuple[Background, ...] = ()
+    stimuli: tuple[SpikeVolleys, ...] = ()
+    radius_um: float = 150.0
+    seed: int = 1
+    temperature_degC: float = 34.0
+    initial_voltage_mV: float = -75.0
+    time_step_ms: float = 0.1
+    notes: tuple[str, ...] = field(default=())
+
+    def population(self, name: str) -> Population:
+        """A population by its name.
+
+        Raises:
+            ModelError: there is none.
+        """
+        for population in self.populations:
+            if population.name == name:
+                return population
+        raise ModelError(
+            f"there is no population '{name}'; there are {', '.join(one.name for one in self.populations)}"
+        )
