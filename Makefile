@@ -4,11 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-slow check format clean
+.PHONY: demo ensembles test test-slow check format clean
 
 demo: $(VENV)/installed  ## run the embedded demo campaign (or resume it)
 	$(BIN)/rheobase run demo --out demo
 	@echo "Open $(CURDIR)/demo/report.html"
+
+ETYPES := $(basename $(notdir $(wildcard campaigns/library/etype_*.yaml)))
+
+ensembles: $(VENV)/installed  ## fit the cell types of the library anew: an hour on 2 cores (or resume)
+	for name in $(ETYPES); do \
+	  $(BIN)/rheobase run $$name --out ensembles/$$name && \
+	  cp ensembles/$$name/ensemble.json campaigns/library/ensembles/$$name.json || exit 1; \
+	done
 
 test: $(VENV)/installed-development  ## the fast tests
 	$(PYTEST) -n 2 --dist loadfile

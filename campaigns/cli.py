@@ -15,6 +15,7 @@ from rheobase.campaigns.extract_command import extract
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
     from rheobase.campaigns.schema import Campaign
 
 EXIT_BAD_INPUT = 2
@@ -46,12 +47,18 @@ def run(campaign: str, out: Path | None, workers: int | None, overrides: tuple[s
 
     The same command does both: what the folder holds already is not done again.
     """
+    from rheobase.campaigns.circuits.running import run_circuit
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
     from rheobase.campaigns.run import run_campaign
 
     loaded = _load(campaign, overrides, workers)
     folder = out or Path("runs") / loaded.name
     stop = _stop_on_signals()
-    if not run_campaign(loaded, folder, _say, stop):
+    if isinstance(loaded, CircuitCampaign):
+        ended = run_circuit(loaded, folder, _say, stop)
+    else:
+        ended = run_campaign(loaded, folder, _say, stop)
+    if not ended:
         _say(f"Stopped. Nothing is lost: the same command resumes (folder {folder})")
         sys.exit(EXIT_STOPPED)
 
@@ -63,8 +70,14 @@ def run(campaign: str, out: Path | None, workers: int | None, overrides: tuple[s
 def check(campaign: str, workers: int | None, overrides: tuple[str, ...]) -> None:
     """Check everything in CAMPAIGN, print its plan and an estimate of its cost."""
     from rheobase.campaigns.checking import check_campaign
+    from rheobase.campaigns.circuits.running import check_circuit
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
 
-    check_campaign(_load(campaign, overrides, workers), click.echo)
+    loaded = _load(campaign, overrides, workers)
+    if isinstance(loaded, CircuitCampaign):
+        check_circuit(loaded, click.echo)
+    else:
+        check_campaign(loaded, click.echo)
 
 
 @commands.command()
@@ -81,9 +94,14 @@ def status(folder: Path) -> None:
 def report(folder: Path) -> None:
     """Write the report of FOLDER again from what it holds."""
     from rheobase.campaigns.building import build_model
+    from rheobase.campaigns.circuits.status import is_circuit, report_circuit
+    from rheobase.campaigns.folder import CampaignFolder
     from rheobase.campaigns.reporting import write_report
     from rheobase.campaigns.status import open_folder
 
+    if is_circuit(CampaignFolder(folder).read_state()):
+        click.echo(report_circuit(folder))
+        return
     loaded, opened = open_folder(folder)
     click.echo(write_report(loaded, build_model(loaded), opened))
 
@@ -136,12 +154,12 @@ def library(name: str | None) -> None:
         click.echo(f"  {title:28s} {describe(path)}")
 
 
-def _load(name: str, overrides: tuple[str, ...], workers: int | None) -> Campaign:
-    from rheobase.campaigns.loading import find_campaign, load_campaign
+def _load(name: str, overrides: tuple[str, ...], workers: int | None) -> Campaign | CircuitCampaign:
+    from rheobase.campaigns.loading import find_campaign, load_any_campaign
 
     if workers is not None:
         overrides = (*overrides, f"cluster.workers={workers}")
-    return load_campaign(find_campaign(name), overrides)
+    return load_any_campaign(find_campaign(name), overrides)
 
 
 def _say(line: str) -> None:

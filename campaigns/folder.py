@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from rheobase.fitting.cells.model import CellModel
 
 SCHEMA = "rheobase.folder/1"
-_FILES = ("recordings.folder", "targets.features", "targets.protocols", "model.morphology", "model.mechanisms")
+_FILES = ("recordings.folder", "targets.features", "targets.protocols", "model.morphology", "model.mechanisms",
+          "targets.spectrum.file")  # fmt: skip
+_CONTENTS = {
+    "model_content": "the morphology, a mechanism or the channel set has changed",
+    "cells_content": "the ensembles that the cells come from have changed",
+}
 
 
 class CampaignFolder:
@@ -101,14 +106,21 @@ class CampaignFolder:
             before = essence  # nothing was done yet: the campaign may have been mended
         elif not self.has_evaluations:  # targets depend on neither of these
             before = {**before, **{key: essence[key] for key in ("search", "evaluation")}}
-        different = sorted(_differences(before, essence))
-        if different:
-            shown = "; ".join(different[:5])
-            raise CampaignError(
-                f"{self.path} was begun with another campaign: {shown}. Undo that, or begin anew with --out"
-            )
+        check_same(self.path, before, essence)
         # What may change, such as the budget, is kept as it is now: status and report go by it.
         self.write_state(campaign=before, configuration=campaign.model_dump(mode="json"))
+
+
+def check_same(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Compare the campaign that a folder was begun with and another one.
+
+    Raises:
+        CampaignError: they differ; the message names the keys.
+    """
+    different = sorted(_differences(before, now))
+    if different:
+        shown = "; ".join(different[:5])
+        raise CampaignError(f"{path} was begun with another campaign: {shown}. Undo that, or begin anew with --out")
 
 
 def _model_hash(model: CellModel) -> str:
@@ -123,7 +135,7 @@ def _differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
         for key in {*before, *now}:
             yield from _differences(before.get(key), now.get(key), f"{place}.{key}" if place else str(key))
     elif before != now:
-        if place == "model_content":
-            yield "the morphology, a mechanism or the channel set has changed"
+        if place in _CONTENTS:
+            yield _CONTENTS[place]
         elif place not in _FILES:  # files may move
             yield f"{place} was {before!r}, now {now!r}"

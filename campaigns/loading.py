@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
     from rheobase.campaigns.schema import Campaign, MeasurementKeys
+    from rheobase.campaigns.schema_types import Placed
+    from rheobase.fitting.ensembles.ensemble import Ensemble
 
-    Keys = TypeVar("Keys", bound=MeasurementKeys)
+    Keys = TypeVar("Keys", bound=Placed)
 
 LIBRARY_FOLDER = Path(__file__).parent / "library"
 
@@ -31,6 +34,30 @@ def library() -> dict[str, Path]:
 def channel_sets() -> dict[str, Path]:
     """The ready sets of channels that come with rheobase, by name."""
     return {path.stem: path for path in sorted((LIBRARY_FOLDER / "channels").glob("*.yaml"))}
+
+
+def library_ensembles() -> dict[str, Path]:
+    """The ensembles that come with rheobase, by the name of the ready campaign that they are the result of."""
+    return {path.stem: path for path in sorted((LIBRARY_FOLDER / "ensembles").glob("*.json"))}
+
+
+def library_ensemble(name: str) -> Ensemble:
+    """The ensemble of a ready campaign that comes with rheobase, as `make ensembles` makes it.
+
+    Args:
+        name: Name of the campaign, such as "etype_cnac".
+
+    Raises:
+        CampaignError: no ensemble of that name comes with rheobase.
+    """
+    from rheobase.fitting.ensembles.ensemble import read_ensemble
+
+    ready = library_ensembles()
+    if name not in ready:
+        close = difflib.get_close_matches(name, ready, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(ready) or 'none'}"
+        raise CampaignError(f"no ensemble '{name}' comes with rheobase; {hint}")
+    return read_ensemble(ready[name])
 
 
 def find_campaign(name: str) -> Path:
@@ -65,6 +92,18 @@ def load_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign:
     from rheobase.campaigns.schema import Campaign
 
     return _validated(Campaign, read_yaml(path), path, overrides)
+
+
+def load_any_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign | CircuitCampaign:
+    """Campaign of a cell or, where the file has the key `circuit`, of a circuit; as `load_campaign`."""
+    content = read_yaml(path)
+    if "circuit" not in content:
+        from rheobase.campaigns.schema import Campaign
+
+        return _validated(Campaign, content, path, overrides)
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
+
+    return _validated(CircuitCampaign, content, path, overrides)
 
 
 def load_measurement(recordings: Path, like: Path | None = None, overrides: Sequence[str] = ()) -> MeasurementKeys:
@@ -106,7 +145,7 @@ def _validated(kind: type[Keys], content: Any, path: Path, overrides: Sequence[s
     try:
         keys = kind.model_validate(content)
     except ValidationError as error:
-        raise CampaignError("\n".join(_explain(detail, places) for detail in error.errors())) from error
+        raise CampaignError("\n".join(_explain(detail, places, kind) for detail in error.errors())) from error
     keys.read_from(places.where)
     return keys
 
@@ -146,6 +185,7 @@ _PATH_KEYS = (
     ("targets", "protocols"),
     ("model", "morphology"),
     ("model", "mechanisms"),
+    ("targets", "spectrum", "file"),
 )
 
 
@@ -179,11 +219,13 @@ def read_yaml(path: Path) -> Any:
     return content
 
 
-def _make_absolute(content: Any, place: tuple[str, str], base: Path) -> None:
-    section = content.get(place[0])
-    if isinstance(section, dict) and isinstance(section.get(place[1]), str):
-        value = Path(section[place[1]]).expanduser()
-        section[place[1]] = str(value if value.is_absolute() else base / value)
+def _make_absolute(content: Any, place: tuple[str, ...], base: Path) -> None:
+    section = content
+    for key in place[:-1]:
+        section = section.get(key) if isinstance(section, dict) else None
+    if isinstance(section, dict) and isinstance(section.get(place[-1]), str):
+        value = Path(section[place[-1]]).expanduser()
+        section[place[-1]] = str(value if value.is_absolute() else base / value)
 
 
 def _make_starts_absolute(content: Any, base: Path) -> None:
@@ -238,10 +280,10 @@ def _override(content: Any, override: str) -> tuple[str, ...]:
     return (*place, rest)
 
 
-def _explain(detail: ErrorDetails, places: _Places) -> str:
+def _explain(detail: ErrorDetails, places: _Places, kind: type[Placed]) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
-        known = list(_known_keys(detail["loc"]))
+        known = list(_known_keys(detail["loc"], kind))
         close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known keys here: {', '.join(sorted(known))}"
         message = f"unknown key; {hint}"
@@ -267,13 +309,11 @@ def _line(content: Any, location: Sequence[object]) -> tuple[int | None, int]:
     return line, depth
 
 
-def _known_keys(location: Sequence[object]) -> Iterator[str]:
+def _known_keys(location: Sequence[object], kind: type[Placed]) -> Iterator[str]:
     """Keys that the schema knows beside a given one."""
     from pydantic import BaseModel
 
-    from rheobase.campaigns.schema import Campaign
-
-    models: list[Any] = [Campaign]
+    models: list[Any] = [kind]
     for part in location[:-1]:
         inner: list[Any] = []
         for model in models:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from rheobase.campaigns.schema_features import Features
 from rheobase.campaigns.schema_search import BUDGET_KEYS, Search
@@ -19,11 +17,11 @@ from rheobase.campaigns.schema_types import (
     Millivolts,
     Nanoamperes,
     Percent,
+    Placed,
     Seconds,
     Section,
     Text,
 )
-from rheobase.features.errors import RheobaseError
 
 
 class SurrogateProtocol(Section):
@@ -146,12 +144,11 @@ class Cluster(Section):
     address: str = "local"
 
 
-class MeasurementKeys(Section):
+class MeasurementKeys(Placed):
     """What `rheobase extract` needs to know, and every campaign: where recordings are, and what to measure."""
 
     recordings: Recordings | None = None
     features: Features = Features()
-    _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
 
     @property
     def surrogates(self) -> Surrogates | None:
@@ -162,22 +159,6 @@ class MeasurementKeys(Section):
     def junction_potential(self) -> float:
         """Liquid-junction potential to be subtracted from recordings (mV)."""
         return 0.0 if self.recordings is None else self.recordings.junction_potential
-
-    def read_from(self, place: Callable[[tuple[str, ...]], str]) -> None:
-        """Keep who knows where in a file the keys are."""
-        self._place = place
-
-    def where(self, *key: str) -> str:
-        """Place of a key for messages: file, line and key, or the key alone when there is no file."""
-        return self._place(key)
-
-    @contextmanager
-    def blamed(self, *key: str) -> Iterator[None]:
-        """Put the place of a key in front of errors, for what only building shows to be wrong."""
-        try:
-            yield
-        except RheobaseError as error:
-            raise type(error)(f"{self.where(*key)}: {error}") from error
 
 
 class Campaign(MeasurementKeys):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationInfo
 
 from rheobase.features.catalogue import check_feature_name
 from rheobase.features.errors import RheobaseError
@@ -59,6 +59,11 @@ Nanoamperes = Annotated[float, _quantity("nA")]
 Micrometres = Annotated[float, _quantity("um")]
 Percent = Annotated[float, _quantity("%")]
 Kilohertz = Annotated[float, _quantity("Hz", 1000.0)]
+Hertz = Annotated[float, _quantity("Hz")]
+Nanosiemens = Annotated[float, _quantity("nS")]
+DensitySiemens = Annotated[float, _quantity("S/cm2")]
+MicrometresPerMillisecond = Annotated[float, _quantity("um/ms")]
+Span = Annotated[tuple[float, float], reader(lambda value: parse_range(value, "um"))]
 Celsius = Annotated[float, reader(_temperature)]
 Window = Annotated[tuple[float, float], reader(lambda value: parse_range(value, "ms"))]
 Feature = Annotated[str, reader(_feature)]
@@ -70,3 +75,25 @@ class Section(BaseModel):
     """A part of the campaign file; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Placed(Section):
+    """A whole file, which knows where its keys are."""
+
+    _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
+
+    def read_from(self, place: Callable[[tuple[str, ...]], str]) -> None:
+        """Keep who knows where in a file the keys are."""
+        self._place = place
+
+    def where(self, *key: str) -> str:
+        """Place of a key for messages: file, line and key, or the key alone when there is no file."""
+        return self._place(key)
+
+    @contextmanager
+    def blamed(self, *key: str) -> Iterator[None]:
+        """Put the place of a key in front of errors, for what only building shows to be wrong."""
+        try:
+            yield
+        except RheobaseError as error:
+            raise type(error)(f"{self.where(*key)}: {error}") from error

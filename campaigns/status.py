@@ -40,6 +40,10 @@ def open_folder(path: Path) -> tuple[Campaign, CampaignFolder]:
 
 def describe_status(path: Path) -> str:
     """Stages done, evaluations, best and median scores, failures."""
+    from rheobase.campaigns.circuits.status import describe_circuit, is_circuit
+
+    if is_circuit(CampaignFolder(path).read_state()):
+        return describe_circuit(path)
     campaign, folder = open_folder(path)
     lines = [f"{campaign.name} ({path})"]
     if not folder.targets.exists():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rheobase.features.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rheobase.fitting.cells.model import CellModel
     from rheobase.fitting.circuits.synapses import SynapseKind
+
+
+# Section lists that contacts and background can lie on.
+CONTACT_SECTIONS = ("somatic", "basal", "apical", "axonal")
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,14 @@ class Population:
     variants: tuple[CellVariant, ...]
     depths_um: tuple[float, float]
     upright: bool = True
+
+    def __post_init__(self) -> None:
+        shallow, deep = self.depths_um
+        if self.size < 1 or not self.variants or not 0.0 <= shallow <= deep:
+            raise ModelError(
+                f"the population '{self.name}' needs at least one cell, one model, and depths of at least 0 um, the "
+                f"smaller one first; got {self.size} cells, {len(self.variants)} models and {shallow:g} to {deep:g} um"
+            )
 
 
 @dataclass(frozen=True)
@@ -86,10 +99,35 @@ class Projection:
     velocity_um_per_ms: float = 300.0
     conductance_cv: float = 0.0
 
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise ModelError(f"the projection {self.name} {problem}")
+
     @property
     def name(self) -> str:
         """source->target."""
         return f"{self.source}->{self.target}"
+
+
+def _problem(projection: Projection) -> str | None:
+    """What is wrong with a projection."""
+    one = projection
+    if (one.probability is None) == (one.in_degree is None):
+        return "needs either a probability or an in-degree"
+    if one.probability is not None and not 0.0 <= one.probability <= 1.0:
+        return f"needs a probability from 0 to 1, got {one.probability:g}"
+    if (one.in_degree is not None and one.in_degree < 0) or one.contacts < 1:
+        return f"needs an in-degree of at least 0 and at least one contact, got {one.in_degree} and {one.contacts}"
+    if not (one.conductance_nS >= 0.0 and one.conductance_cv >= 0.0):
+        return f"needs a conductance that is not negative, got {one.conductance_nS:g} nS, cv {one.conductance_cv:g}"
+    positive = (one.delay_ms, one.velocity_um_per_ms, 1.0 if one.falloff_um is None else one.falloff_um)
+    if not min(positive) > 0.0:
+        return "needs a delay, a velocity and a falloff above 0"
+    unknown = [name for name in one.sections if name not in CONTACT_SECTIONS]
+    if unknown or not one.sections:
+        return f"needs section lists among {', '.join(CONTACT_SECTIONS)}, got {', '.join(unknown) or 'none'}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -161,6 +199,26 @@ class Background:
     source: FluctuatingConductance | PoissonInput | TonicInhibition
     name: str = "background"
 
+    @property
+    def place(self) -> str:
+        """Its population, with its name where that is not "background"."""
+        return self.population if self.name == "background" else f"{self.population}:{self.name}"
+
+    @property
+    def parameter(self) -> str:
+        """Name of the parameter that multiplies it."""
+        return f"background:{self.place}"
+
+    @property
+    def modulation_parameter(self) -> str:
+        """Name of the parameter that multiplies the depth of its modulation."""
+        return f"modulation:{self.place}"
+
+    @property
+    def is_modulated(self) -> bool:
+        """Whether its rate goes up and down."""
+        return isinstance(self.source, PoissonInput) and self.source.modulation_Hz is not None
+
 
 @dataclass(frozen=True)
 class SpikeVolleys:
@@ -200,6 +258,11 @@ class CircuitBlueprint:
         temperature_degC: Temperature (degC).
         initial_voltage_mV: Voltage at the start (mV).
         time_step_ms: Fixed time step (ms).
+        spike_threshold_mV: A cell spikes when its soma crosses this voltage upwards (mV).
+        notes: What a user should know, for example what its scaling could not keep.
+
+    Raises:
+        ModelError: names that are not unique or not known, a delay shorter than the time step.
     """
 
     name: str
@@ -212,7 +275,34 @@ class CircuitBlueprint:
     temperature_degC: float = 34.0
     initial_voltage_mV: float = -75.0
     time_step_ms: float = 0.1
+    spike_threshold_mV: float = -20.0
     notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        populations = {population.name for population in self.populations}
+        sources = [*(population.name for population in self.populations), *(one.name for one in self.stimuli)]
+        _check_unique("population or stimulus", sources)
+        _check_unique("projection", (projection.name for projection in self.projections))
+        _check_unique("parameter", self.parameters)
+        for projection in self.projections:
+            _check_known(f"the projection {projection.name}", projection.source, sources)
+            _check_known(f"the projection {projection.name}", projection.target, populations)
+            if projection.delay_ms < self.time_step_ms:
+                raise ModelError(
+                    f"the projection {projection.name} has a delay of {projection.delay_ms:g} ms, which is less than "
+                    f"the time step of {self.time_step_ms:g} ms; raise it or shorten the time step"
+                )
+        for background in self.backgrounds:
+            _check_known(f"the background '{background.name}'", background.population, populations)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of all parameters."""
+        return (
+            *(f"weight:{projection.name}" for projection in self.projections),
+            *(background.parameter for background in self.backgrounds),
+            *(background.modulation_parameter for background in self.backgrounds if background.is_modulated),
+        )
 
     def population(self, name: str) -> Population:
         """A population by its name.
@@ -226,3 +316,14 @@ class CircuitBlueprint:
         raise ModelError(
             f"there is no population '{name}'; there are {', '.join(one.name for one in self.populations)}"
         )
+
+
+def _check_unique(what: str, names: Iterable[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ModelError(f"two have the name '{repeated[0]}': each {what} needs its own")
+
+
+def _check_known(who: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ModelError(f"{who} names '{name}', which is not there; there are {', '.join(sorted(known))}")

@@ -46,7 +46,8 @@ class ShortTermPlasticity:
     """Depression and facilitation (Tsodyks, Pawelzik and Markram 1998, Neural Comput 10:821).
 
     Attributes:
-        use: Part of the resources that a spike uses after a long silence.
+        use: Part of the resources that a spike uses after a long silence: the part of the contact's conductance that it
+            opens.
         recovery_ms: Time constant of the recovery of resources (ms).
         facilitation_ms: Time constant of the return of `use` to rest (ms); 0 for none.
     """
@@ -88,6 +89,11 @@ class SynapseKind:
             )
         if self.release_sites < 0:
             raise ModelError(f"the synapse '{self.name}' cannot have {self.release_sites} release sites")
+        if self.release_sites and self.plasticity is None:
+            raise ModelError(
+                f"the synapse '{self.name}' has {self.release_sites} release sites but no chance to release: give it "
+                "short-term plasticity with a use (recovery_ms 0 for a chance that stays the same)"
+            )
 
     @property
     def is_excitatory(self) -> bool:

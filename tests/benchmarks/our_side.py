@@ -45,12 +45,14 @@ class OurRun:
         excluded: How many of them were ended early by the search's bound.
         cpu_seconds: CPU time of everything, the driver included (s).
         holders: The models that were the best so far, in the order in which they were found.
+        candidates: Parameters of all evaluations.
     """
 
     evaluations: int
     excluded: int
     cpu_seconds: float
     holders: tuple[Holder, ...]
+    candidates: tuple[dict[str, float], ...]
 
 
 class _Here:
@@ -83,6 +85,7 @@ class _Holders:
 
     def __init__(self) -> None:
         self.found: list[Holder] = []
+        self.candidates: list[dict[str, float]] = []
         self.excluded = 0
         self._begin, self._begin_cpu = time.monotonic(), time.process_time()
 
@@ -91,6 +94,7 @@ class _Holders:
 
     def evaluated(self, row: RecordedEvaluation) -> None:
         self.excluded += row.excluded
+        self.candidates.append(row.parameters)
         total = sum(row.scores.values())
         if row.excluded or row.failure is not None or (self.found and total >= self.found[-1].total):
             return
@@ -138,7 +142,8 @@ def run_ours(
         )
         evaluations = len(record)
         record.close()
-    return OurRun(evaluations, watcher.excluded, time.process_time() - begin_cpu, tuple(watcher.found))
+    cpu_seconds = time.process_time() - begin_cpu
+    return OurRun(evaluations, watcher.excluded, cpu_seconds, tuple(watcher.found), tuple(watcher.candidates))
 
 
 @dataclass(frozen=True)

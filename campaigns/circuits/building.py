@@ -1,0 +1,239 @@
+"""From the text of a circuit's campaign to the objects that the rooms below work with."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase.campaigns.building import build_model
+from rheobase.features.errors import CampaignError
+from rheobase.features.signals.spectral_targets_file import read_spectral_targets
+from rheobase.fitting.circuits.blueprint import (
+    Background,
+    CellVariant,
+    CircuitBlueprint,
+    FluctuatingConductance,
+    PoissonInput,
+    Population,
+    Projection,
+    SpikeVolleys,
+    TonicInhibition,
+)
+from rheobase.fitting.circuits.judging import CircuitTargets, SpectrumTarget
+from rheobase.fitting.circuits.synapses import Receptor, ShortTermPlasticity, SynapseKind
+from rheobase.objectives.objective import Target
+from rheobase.objectives.rates import PopulationTarget
+from rheobase.objectives.spectra import SpectralTolerances
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
+    from rheobase.campaigns.circuits.schema_circuit import BackgroundKeys, ConnectionRule, StimulusKeys, SynapseKeys
+
+
+def build_blueprint(campaign: CircuitCampaign) -> CircuitBlueprint:
+    """The circuit of a campaign, self-contained.
+
+    Raises:
+        RheobaseError: an ensemble, a synapse or a connection that cannot be; the message names the key.
+    """
+    keys = campaign.circuit
+    synapses = {}
+    for name, entry in keys.synapses.items():
+        with campaign.blamed("circuit", "synapses", name):
+            synapses[name] = _synapse(name, entry)
+    ensembles: dict[str, tuple[CellVariant, ...]] = {}
+    for name, population in keys.populations.items():
+        if population.cells not in ensembles:
+            with campaign.blamed("circuit", "populations", name, "cells"):
+                ensembles[population.cells] = read_variants(population.cells)
+    return CircuitBlueprint(
+        name=campaign.name,
+        populations=tuple(
+            Population(name, entry.layer, entry.size, ensembles[entry.cells], keys.layers[entry.layer], entry.upright)
+            for name, entry in keys.populations.items()
+        ),
+        projections=_projections(campaign, synapses),
+        backgrounds=tuple(
+            background for entry in keys.background for background in _backgrounds(campaign, entry, synapses)
+        ),
+        stimuli=tuple(_volleys(name, entry) for name, entry in keys.stimuli.items()),
+        radius_um=keys.radius,
+        seed=keys.seed,
+        temperature_degC=keys.temperature,
+        initial_voltage_mV=keys.initial_voltage,
+        time_step_ms=keys.time_step,
+    )
+
+
+def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
+    """What the circuit of a campaign should do.
+
+    Raises:
+        RheobaseError: a file of spectral targets that cannot be read, or measures that it does not have.
+    """
+    keys = campaign.targets
+    populations = tuple(
+        PopulationTarget(name, rate_Hz=Target(rate.mean, keys.tolerance_Hz(name))) for name, rate in keys.rates.items()
+    )
+    spectrum = None
+    if keys.spectrum is not None:
+        with campaign.blamed("targets", "spectrum", "file"):
+            tolerances = SpectralTolerances(
+                exponent=keys.spectrum.exponent_tolerance,
+                peak_Hz=keys.spectrum.alpha_tolerance,
+                shape_log10=keys.spectrum.shape_tolerance,
+                measures=keys.spectrum.measures,
+            )
+            spectrum = SpectrumTarget(read_spectral_targets(keys.spectrum.file), tolerances)
+    return CircuitTargets(populations, spectrum)
+
+
+def read_variants(cells: str) -> tuple[CellVariant, ...]:
+    """All models of an ensemble.
+
+    Args:
+        cells: Name of an ensemble that comes with rheobase, or the folder of a campaign that has ended.
+
+    Raises:
+        CampaignError: neither.
+    """
+    from rheobase.campaigns.loading import find_campaign, library_ensemble, library_ensembles, load_campaign
+    from rheobase.campaigns.status import open_folder
+    from rheobase.fitting.ensembles.ensemble import read_ensemble
+
+    if cells in library_ensembles():
+        campaign, ensemble = load_campaign(find_campaign(cells)), library_ensemble(cells)
+    elif Path(cells).is_dir():
+        campaign, folder = open_folder(Path(cells))
+        ensemble = read_ensemble(folder.ensemble)
+    else:
+        raise CampaignError(
+            f"'{cells}' is neither the folder of a campaign nor an ensemble that comes with rheobase; there are "
+            f"{', '.join(library_ensembles()) or 'none'}"
+        )
+    model = build_model(campaign)
+    return tuple(
+        CellVariant(model, member.parameters, f"{campaign.name} {member.search} {member.number}")
+        for member in ensemble.members
+    )
+
+
+def _synapse(name: str, entry: SynapseKeys) -> SynapseKind:
+    receptors = tuple(
+        Receptor(kind, one.rise, one.decay, one.reversal, one.share) for kind, one in entry.receptors.items()
+    )
+    plasticity = None
+    if entry.plasticity is not None:
+        plasticity = ShortTermPlasticity(entry.plasticity.use, entry.plasticity.recovery, entry.plasticity.facilitation)
+    return SynapseKind(name, receptors, plasticity, entry.release_sites)
+
+
+def _projections(campaign: CircuitCampaign, synapses: Mapping[str, SynapseKind]) -> tuple[Projection, ...]:
+    keys = campaign.circuit
+    sources = [*keys.populations, *keys.stimuli]
+    found = []
+    for target, row in keys.connections.probabilities.items():
+        for source, probability in row.items():
+            place = ("circuit", "connections", "probabilities", target, source)
+            if target not in keys.populations or source not in sources:
+                unknown = target if target not in keys.populations else source
+                raise CampaignError(
+                    f"{campaign.where(*place)}: '{unknown}' is no population; there are {', '.join(sources)}"
+                )
+            if not 0.0 <= probability <= 1.0:
+                raise CampaignError(f"{campaign.where(*place)}: a probability lies between 0 and 1, got {probability}")
+            if probability > 0.0:
+                rule = _rule(campaign, source, target, place)
+                found.append(_projection(rule, source, target, probability, synapses))
+    for rule in keys.connections.rules:
+        if rule.in_degree is not None:
+            found.extend(
+                _projection(rule, source, target, None, synapses)
+                for target in keys.populations
+                for source in sources
+                if _fits(rule, source, target)
+            )
+    names = [projection.name for projection in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise CampaignError(
+            f"{campaign.where('circuit', 'connections')}: {twice} is connected by a probability and by a rule with "
+            "'in_degree'; keep one of them"
+        )
+    return tuple(found)
+
+
+def _rule(campaign: CircuitCampaign, source: str, target: str, place: tuple[str, ...]) -> ConnectionRule:
+    for rule in campaign.circuit.connections.rules:
+        if rule.in_degree is None and _fits(rule, source, target):
+            return rule
+    raise CampaignError(
+        f"{campaign.where(*place)}: no rule says what {source}->{target} is like; add one to "
+        "circuit.connections.rules, such as {source: '*_E', target: '*', synapse: ..., conductance: 0.5 nS}"
+    )
+
+
+def _fits(rule: ConnectionRule, source: str, target: str) -> bool:
+    return fnmatchcase(source, rule.source) and fnmatchcase(target, rule.target)
+
+
+def _projection(
+    rule: ConnectionRule, source: str, target: str, probability: float | None, synapses: Mapping[str, SynapseKind]
+) -> Projection:
+    return Projection(
+        source=source,
+        target=target,
+        synapse=synapses[rule.synapse],
+        conductance_nS=rule.conductance,
+        probability=probability,
+        in_degree=rule.in_degree,
+        falloff_um=rule.falloff,
+        contacts=rule.contacts,
+        sections=rule.sections,
+        distances_um=rule.distances,
+        delay_ms=rule.delay,
+        velocity_um_per_ms=rule.velocity,
+        conductance_cv=rule.conductance_cv,
+    )
+
+
+def _backgrounds(
+    campaign: CircuitCampaign, entry: BackgroundKeys, synapses: Mapping[str, SynapseKind]
+) -> list[Background]:
+    source: FluctuatingConductance | PoissonInput | TonicInhibition
+    if entry.fluctuating is not None:
+        one = entry.fluctuating
+        source = FluctuatingConductance(one.mean, one.std_ratio, one.correlation, one.reversal, one.sections)
+    elif entry.poisson is not None:
+        train = entry.poisson
+        source = PoissonInput(
+            synapses[train.synapse],
+            train.conductance,
+            train.trains,
+            train.rate,
+            train.sections,
+            train.modulation,
+            train.depth / 100.0,
+        )
+    else:
+        assert entry.tonic is not None
+        source = TonicInhibition(entry.tonic.conductance, entry.tonic.reversal)
+    names = [name for name in campaign.circuit.populations if fnmatchcase(name, entry.target)]
+    if not names:
+        raise CampaignError(
+            f"{campaign.where('circuit', 'background')}: '{entry.target}' is none of the populations; there are "
+            f"{', '.join(campaign.circuit.populations)}"
+        )
+    return [Background(name, source, entry.name) for name in names]
+
+
+def _volleys(name: str, entry: StimulusKeys) -> SpikeVolleys:
+    times = entry.times
+    if entry.frequency is not None:
+        times = tuple((entry.start + 1000.0 / entry.frequency * np.arange(entry.volleys)).tolist())
+    return SpikeVolleys(name, entry.fibres, times, entry.jitter, (entry.participation / 100.0,))

@@ -1,0 +1,51 @@
+"""The folder of a circuit's campaign."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from rheobase.campaigns.folder import CampaignFolder, check_same
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
+    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
+
+
+class CircuitFolder:
+    """Names of the files in the folder of a circuit's campaign."""
+
+    def __init__(self, path: Path) -> None:
+        self.base = CampaignFolder(path)
+        self.path = path
+        self.trials = path / "trials.jsonl"
+        self.final = path / "final"
+        self.tuned = path / "tuned.yaml"
+        self.network = path / "network"
+        self.report = path / "report.html"
+        self.figure = path / "report.png"
+
+    def begin(self, campaign: CircuitCampaign, blueprint: CircuitBlueprint) -> None:
+        """Begin, or go on with the same campaign.
+
+        Raises:
+            CampaignError: the folder belongs to another campaign; the message names the keys that differ.
+        """
+        essence = {**campaign.essence(), "cells_content": _cells_hash(blueprint)}
+        essence = json.loads(json.dumps(essence))
+        before = self.base.read_state().get("campaign", essence)
+        if not self.trials.exists():
+            before = essence  # nothing was done yet: the campaign may have been mended
+        check_same(self.path, before, essence)
+        self.base.write_state(campaign=before, configuration=campaign.model_dump(mode="json"))
+
+
+def _cells_hash(blueprint: CircuitBlueprint) -> str:
+    digest = hashlib.sha256()
+    for population in blueprint.populations:
+        for variant in population.variants:
+            digest.update(repr((variant.name, sorted(variant.parameters.items()))).encode())
+    return digest.hexdigest()

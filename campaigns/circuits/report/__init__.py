@@ -1,0 +1,1 @@
+"""The report of a campaign that tunes a circuit: one HTML file, readable without anything else."""

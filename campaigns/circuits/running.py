@@ -1,0 +1,212 @@
+"""A circuit's campaign from its cells to its report; the record tells where an earlier run was."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from rheobase.campaigns.circuits.building import build_blueprint, build_targets
+from rheobase.campaigns.circuits.confirming import confirm, save_tuned
+from rheobase.campaigns.circuits.folder import CircuitFolder
+from rheobase.campaigns.circuits.simulator import CircuitSimulator
+from rheobase.campaigns.circuits.stages import build_stages
+from rheobase.campaigns.circuits.trial_record import RecordedTrial, TrialRecord
+from rheobase.campaigns.pool import Task
+from rheobase.campaigns.progress import bar
+from rheobase.campaigns.ray_pool import RayPool, ray_cluster
+from rheobase.fitting.tuning.trials import Outcome
+from rheobase.fitting.tuning.tuner import Tuner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
+    from rheobase.campaigns.pool import Outcome as TaskOutcome
+    from rheobase.campaigns.pool import Pool
+    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
+    from rheobase.fitting.circuits.judging import CircuitTargets
+    from rheobase.fitting.tuning.trials import Asked
+
+# Simulations planned together; the same for any number of workers, so that the result does not depend on it.
+AT_ONCE = 2
+_CPU_S_PER_SIMULATED_S = 200.0  # a trial that takes longer than this, or than the least below, is given up
+_LEAST_LIMIT_S = 300.0
+
+
+def run_circuit(campaign: CircuitCampaign, path: Path, say: Callable[[str], None], stop: Callable[[], bool]) -> bool:
+    """Run or resume the campaign of a circuit.
+
+    Args:
+        campaign: What to do.
+        path: Its folder.
+        say: Called with a line for the user now and then.
+        stop: Asked often; True stops as soon as that is safe.
+
+    Returns:
+        Whether the campaign has reached its report; False when it was stopped.
+
+    Raises:
+        RheobaseError: whatever a user can mend.
+    """
+    workers = campaign.cluster.workers or os.cpu_count() or 1
+    folder = CircuitFolder(path)
+    blueprint, targets = build_blueprint(campaign), build_targets(campaign)
+    tuner = make_tuner(campaign, blueprint, targets)
+    with folder.base.locked():
+        folder.begin(campaign, blueprint)
+        record = TrialRecord(folder.trials)
+        try:
+            tuner.repeat([trial.told for trial in record.trials])
+            with ray_cluster(campaign.cluster.address, workers):
+                pool = RayPool(CircuitSimulator, (blueprint, targets), workers)
+                try:
+                    loop = TuningLoop(campaign, tuner, record, folder, pool, say)
+                    if not loop.run(stop) or not confirm(campaign, reached(tuner), pool, folder, stop):
+                        return False
+                finally:
+                    pool.close()
+        finally:
+            record.close()
+        save_tuned(campaign, blueprint, reached(tuner), folder)
+        from rheobase.campaigns.circuits.reporting import write_report
+
+        verdict = write_report(campaign, blueprint, targets, tuner, folder)
+        say(verdict)
+        say(f"Report: {folder.report}")
+    return True
+
+
+def reached(tuner: Tuner) -> dict[str, float]:
+    """Parameters that the stages have reached so far, the one that runs included."""
+    parameters: dict[str, float] = {}
+    for stage in tuner.progress():
+        parameters |= stage.parameters
+    return parameters
+
+
+def make_tuner(campaign: CircuitCampaign, blueprint: CircuitBlueprint, targets: CircuitTargets) -> Tuner:
+    """A tuner at its beginning."""
+    sizes = {population.name: population.size for population in blueprint.populations}
+    stages = build_stages(campaign, blueprint, targets)
+    return Tuner(sizes, blueprint.parameters, stages, campaign.seed, AT_ONCE)
+
+
+class TuningLoop:
+    """Asks, simulates, tells, records, until the tuner has finished or the time is over.
+
+    Args:
+        campaign: What is done.
+        tuner: What asks; it knows what the record holds.
+        record: Where trials go.
+        folder: The campaign's folder.
+        pool: Workers.
+        say: Called with a line for the user now and then.
+    """
+
+    def __init__(
+        self,
+        campaign: CircuitCampaign,
+        tuner: Tuner,
+        record: TrialRecord,
+        folder: CircuitFolder,
+        pool: Pool,
+        say: Callable[[str], None],
+    ) -> None:
+        self._tuner, self._record, self._folder, self._pool, self._say = tuner, record, folder, pool, say
+        self._limit_s = campaign.tuning.wall_time
+        self._spent_s = float(folder.base.read_state().get("seconds", 0.0))
+        self._waiting = list(tuner.awaited)
+        self._at_work: dict[int, Asked] = {}
+        self._said: set[str] = {stage.name for stage in tuner.progress() if stage.verdict is not None}
+
+    def run(self, stop: Callable[[], bool]) -> bool:
+        """Whether it came to an end; False when it was stopped."""
+        begin = time.monotonic()
+        progress = bar("tuning", None, "trials")
+        try:
+            while not self._tuner.finished:
+                if stop():
+                    return False
+                spent_s = self._spent_s + time.monotonic() - begin
+                if self._limit_s is not None and spent_s > self._limit_s:
+                    self._say(f"The time of the campaign is over after {spent_s / 60.0:.0f} minutes")
+                    return self._await(stop)
+                self._submit()
+                progress.update(self._collect())
+            return self._await(stop)
+        finally:
+            progress.close()
+            self._folder.base.write_state(seconds=round(self._spent_s + time.monotonic() - begin, 1))
+
+    def _await(self, stop: Callable[[], bool]) -> bool:
+        """Take in what is still at work; whether nothing is."""
+        while self._at_work and not stop():
+            self._collect()
+        return not self._at_work
+
+    def _collect(self) -> int:
+        """Take in what has ended; how many that were."""
+        outcomes = self._pool.wait(0.5)
+        for outcome in outcomes:
+            self._told(outcome)
+        self._say_verdicts()
+        return len(outcomes)
+
+    def _submit(self) -> None:
+        while self._pool.free:
+            asked = self._waiting.pop(0) if self._waiting else self._tuner.ask()
+            if asked is None:
+                return
+            self._at_work[asked.number] = asked
+            limit_s = max(_LEAST_LIMIT_S, _CPU_S_PER_SIMULATED_S * asked.trial.duration_ms / 1000.0)
+            self._pool.submit(Task(asked.number, "measure", (asked.trial,), limit_s))
+
+    def _told(self, ended: TaskOutcome) -> None:
+        asked = self._at_work.pop(ended.key)
+        outcome = ended.value
+        if outcome is None:
+            outcome = Outcome({}, ended.failure or "lost", 0.0, ended.cpu_seconds)
+        told = self._tuner.tell(asked.number, outcome)
+        self._record.append(
+            RecordedTrial(
+                told,
+                asked.stage,
+                asked.place,
+                asked.origin,
+                asked.repetition,
+                dict(asked.trial.parameters),
+                asked.trial.seed,
+                time.time(),
+            )
+        )
+
+    def _say_verdicts(self) -> None:
+        for stage in self._tuner.progress():
+            if stage.verdict is not None and stage.name not in self._said:
+                self._said.add(stage.name)
+                state = "met" if stage.verdict.met else "not met"
+                lines = "".join(f"\n    {sentence}" for sentence in stage.verdict.sentences)
+                self._say(
+                    f"Stage '{stage.name}': {state} after {stage.simulations} simulations, "
+                    f"{stage.cpu_seconds / 60.0:.1f} CPU minutes{lines}"
+                )
+
+
+def check_circuit(campaign: CircuitCampaign, say: Callable[[str], None]) -> None:
+    """Build everything that can be built without a simulation, and say what would be done.
+
+    Raises:
+        RheobaseError: whatever is wrong with the campaign.
+    """
+    blueprint: CircuitBlueprint = build_blueprint(campaign)
+    stages = build_stages(campaign, blueprint, build_targets(campaign))
+    cells = sum(population.size for population in blueprint.populations)
+    say(f"Circuit '{campaign.name}': {cells} cells in {len(blueprint.populations)} populations, "
+        f"{len(blueprint.projections)} projections")  # fmt: skip
+    for stage in stages:
+        say(
+            f"  {stage.name}: {len(stage.free)} factors, {len(stage.targets)} targets, at most {stage.budget} trials "
+            f"of {stage.simulated.duration_ms / 1000.0:g} s"
+        )

@@ -1,0 +1,182 @@
+"""The part of a circuit's campaign file that says what the circuit is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from rheobase.campaigns.schema_types import (
+    Celsius,
+    DensitySiemens,
+    Hertz,
+    Micrometres,
+    MicrometresPerMillisecond,
+    Milliseconds,
+    Millivolts,
+    Nanosiemens,
+    Percent,
+    Section,
+    Span,
+)
+
+
+class ReceptorKeys(Section):
+    """A receptor: two time constants, a reversal potential, and its share of the synapse's peak conductance."""
+
+    rise: Milliseconds = Field(gt=0)
+    decay: Milliseconds = Field(gt=0)
+    reversal: Millivolts
+    share: float = Field(1.0, ge=0)
+
+
+class PlasticityKeys(Section):
+    """Short-term plasticity (Tsodyks, Pawelzik and Markram 1998)."""
+
+    use: float = Field(gt=0, le=1)
+    recovery: Milliseconds = Field(ge=0)
+    facilitation: Milliseconds = Field(0.0, ge=0)
+
+
+class SynapseKeys(Section):
+    """What contacts are like."""
+
+    receptors: dict[Literal["AMPA", "NMDA", "GABA_A", "GABA_B"], ReceptorKeys]
+    plasticity: PlasticityKeys | None = None
+    release_sites: int = Field(0, ge=0)
+
+
+class PopulationKeys(Section):
+    """A population; `cells` is an ensemble that comes with rheobase, or a campaign's folder that has one."""
+
+    layer: str
+    cells: str
+    size: int = Field(ge=1)
+    upright: bool = True
+
+
+class ConnectionRule(Section):
+    """How the connections between populations are made; the first rule whose patterns match a pair holds.
+
+    Attributes:
+        source: Pattern of names of presynaptic populations ("*_E"), or a stimulus.
+        target: Pattern of names of postsynaptic ones.
+    """
+
+    source: str
+    target: str
+    synapse: str
+    conductance: Nanosiemens = Field(ge=0)
+    conductance_cv: float = Field(0.0, ge=0)
+    contacts: int = Field(1, ge=1)
+    sections: tuple[str, ...] = ("basal",)
+    distances: Span = (0.0, float("inf"))
+    delay: Milliseconds = Field(0.5, ge=0)
+    velocity: MicrometresPerMillisecond = Field(300.0, gt=0)
+    falloff: Micrometres | None = None
+    in_degree: int | None = Field(None, ge=1)
+
+
+class ConnectionKeys(Section):
+    """Rules, and probabilities by target and source population; what has none is not connected."""
+
+    rules: tuple[ConnectionRule, ...] = ()
+    probabilities: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+
+class FluctuatingKeys(Section):
+    """An Ornstein-Uhlenbeck conductance."""
+
+    mean: Nanosiemens = Field(ge=0)
+    std_ratio: float = Field(0.3, ge=0)
+    correlation: Milliseconds = Field(2.7, gt=0)
+    reversal: Millivolts = 0.0
+    sections: tuple[str, ...] = ("somatic",)
+
+
+class PoissonKeys(Section):
+    """Poisson trains onto synapses of their own."""
+
+    synapse: str
+    conductance: Nanosiemens = Field(ge=0)
+    trains: int = Field(ge=1)
+    rate: Hertz = Field(ge=0)
+    sections: tuple[str, ...] = ("basal",)
+    modulation: Hertz | None = None
+    depth: Percent = Field(0.0, ge=0, le=100)
+
+
+class TonicKeys(Section):
+    """A constant inhibition."""
+
+    conductance: DensitySiemens = Field(ge=0)
+    reversal: Millivolts = -75.0
+
+
+class BackgroundKeys(Section):
+    """What populations get from outside; one of the three kinds."""
+
+    target: str
+    name: str = "background"
+    fluctuating: FluctuatingKeys | None = None
+    poisson: PoissonKeys | None = None
+    tonic: TonicKeys | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> BackgroundKeys:
+        if sum(kind is not None for kind in (self.fluctuating, self.poisson, self.tonic)) != 1:
+            raise ValueError("give one of 'fluctuating', 'poisson' and 'tonic'")
+        return self
+
+
+class StimulusKeys(Section):
+    """Volleys of outside fibres: single ones, or a train of them."""
+
+    fibres: int = Field(ge=1)
+    times: tuple[Milliseconds, ...] = ()
+    frequency: Hertz | None = None
+    start: Milliseconds = 0.0
+    volleys: int = Field(0, ge=0)
+    jitter: Milliseconds = Field(0.0, ge=0)
+    participation: Percent = Field(100.0, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _times_or_train(self) -> StimulusKeys:
+        if bool(self.times) == (self.frequency is not None):
+            raise ValueError("give either 'times', or 'frequency' with 'volleys' (and 'start')")
+        if self.frequency is not None and (self.volleys < 1 or self.frequency <= 0):
+            raise ValueError("a train needs a frequency above zero and at least one of 'volleys'")
+        return self
+
+
+class CircuitKeys(Section):
+    """The circuit."""
+
+    radius: Micrometres = Field(150.0, gt=0)
+    temperature: Celsius = 34.0
+    initial_voltage: Millivolts = -75.0
+    time_step: Milliseconds = Field(0.1, gt=0, le=1.0)
+    seed: int = Field(1, ge=0)
+    layers: dict[str, Span]
+    populations: dict[str, PopulationKeys]
+    synapses: dict[str, SynapseKeys] = Field(default_factory=dict)
+    connections: ConnectionKeys = ConnectionKeys()
+    background: tuple[BackgroundKeys, ...] = ()
+    stimuli: dict[str, StimulusKeys] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> CircuitKeys:
+        for name, population in self.populations.items():
+            if population.layer not in self.layers:
+                raise ValueError(
+                    f"the population '{name}' lies in '{population.layer}', which is no layer; there are "
+                    f"{', '.join(self.layers)}"
+                )
+        used = [rule.synapse for rule in self.connections.rules]
+        used += [entry.poisson.synapse for entry in self.background if entry.poisson is not None]
+        for synapse in used:
+            if synapse not in self.synapses:
+                raise ValueError(
+                    f"'{synapse}' is no synapse; there are {', '.join(self.synapses) or 'none'} (circuit.synapses)"
+                )
+        return self

@@ -1,0 +1,81 @@
+"""The part of a circuit's campaign file that says what the circuit is to do."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from rheobase.campaigns.schema_types import Hertz, Millivolts, Percent, Section
+
+
+class RateKeys(Section):
+    """Mean rate of a population, and where it is known how it varied over the units recorded, and over how many."""
+
+    mean: Hertz = Field(gt=0)
+    std: Hertz | None = Field(None, ge=0)
+    units: int | None = Field(None, ge=1)
+
+
+def _rate_keys(value: object) -> object:
+    return {"mean": value} if isinstance(value, str) else value
+
+
+class SpectrumKeys(Section):
+    """What the EEG of the circuit is to be like.
+
+    Attributes:
+        file: Spectral targets (`rheobase.spectrum/1`).
+        measures: What of them counts; the names of bands are those of the file.
+        exponent_tolerance: How far from the aperiodic exponent is near enough.
+        alpha_tolerance: How far from the frequency of the alpha peak is near enough.
+        shape_tolerance: Root mean square difference of log10 power that is near enough, the amplitude left free.
+    """
+
+    file: Path
+    measures: tuple[str, ...] = ("aperiodic_exponent", "alpha_peak")
+    exponent_tolerance: float = Field(0.15, gt=0)
+    alpha_tolerance: Hertz = Field(1.0, gt=0)
+    shape_tolerance: float = Field(0.25, gt=0)
+
+
+class UnitaryKeys(Section):
+    """Amplitude of a unitary postsynaptic potential that was measured in paired recordings."""
+
+    amplitude: Millivolts = Field(gt=0)
+    factor: float = Field(3.0, gt=1)
+
+
+class CircuitTargetKeys(Section):
+    """What the circuit is to do.
+
+    Attributes:
+        rates: Mean rate of populations.
+        tolerance: How far from it is near enough, relative to the rate; never less than the standard error of the mean
+            of the units recorded, where that is known.
+        smallest_tolerance: The same, at least, in Hz.
+        spectrum: What its EEG is to be like.
+        unitary: Amplitudes of unitary postsynaptic potentials, by projection.
+        source: Where the rates were measured, in words.
+    """
+
+    rates: dict[str, Annotated[RateKeys, BeforeValidator(_rate_keys)]]
+    tolerance: Percent = Field(20.0, gt=0)
+    smallest_tolerance: Hertz = Field(0.3, gt=0)
+    spectrum: SpectrumKeys | None = None
+    unitary: dict[str, UnitaryKeys] = Field(default_factory=dict)
+    source: str = ""
+
+    def tolerance_Hz(self, population: str) -> float:
+        """How far from its rate a population may be (Hz)."""
+        rate = self.rates[population]
+        error = 0.0 if rate.std is None or rate.units is None else rate.std / math.sqrt(rate.units)
+        return max(0.01 * self.tolerance * rate.mean, self.smallest_tolerance, error)
+
+    @model_validator(mode="after")
+    def _some_rates(self) -> CircuitTargetKeys:
+        if not self.rates:
+            raise ValueError("targets.rates is empty; give the rate of at least one population")
+        return self

@@ -1,0 +1,97 @@
+"""The stages of a circuit's campaign: the standard recipe with the campaign's targets and budgets."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from rheobase.features.errors import CampaignError
+from rheobase.features.signals.peaks import NoPeak
+from rheobase.fitting.tuning.recipe import RecipeSettings, layers_of, standard_recipe
+from rheobase.fitting.tuning.stage import Knob
+from rheobase.fitting.tuning.targets import TuningTarget, rate_target
+
+if TYPE_CHECKING:
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
+    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
+    from rheobase.fitting.circuits.judging import CircuitTargets
+    from rheobase.fitting.tuning.stage import TuningStage
+
+_COMPENSATION = (0.7, 1.4)  # what backgrounds may change by while the spectrum is tuned, to keep the rates
+
+
+def build_stages(
+    campaign: CircuitCampaign, blueprint: CircuitBlueprint, targets: CircuitTargets
+) -> tuple[TuningStage, ...]:
+    """The stages of a campaign, each with its budget.
+
+    Raises:
+        CampaignError: a stage or a layer that does not exist, knobs that fit nothing.
+    """
+    tuning = campaign.tuning
+    sizes = {population.name: population.size for population in blueprint.populations}
+    settings = RecipeSettings(
+        duration_ms=tuning.transient + tuning.duration,
+        dropped_ms=tuning.transient,
+        spectrum_ms=tuning.transient + tuning.spectrum_duration,
+        final_seeds=tuning.final_seeds,
+        budget=tuning.trials,
+        spectrum_knobs=_spectrum_knobs(campaign, blueprint),
+    )
+    with campaign.blamed("tuning", "layers"):
+        layers = layers_of(blueprint, tuning.layers or tuple(campaign.circuit.layers))
+    with campaign.blamed("targets"):
+        stages = standard_recipe(layers, tuning_targets(campaign, targets), sizes, blueprint.parameters, settings)
+    names = [stage.name for stage in stages]
+    for name in tuning.stages:
+        if name not in names:
+            raise CampaignError(
+                f"{campaign.where('tuning', 'stages', name)}: there is no stage '{name}'; there are {', '.join(names)}"
+            )
+    return tuple(dataclasses.replace(stage, budget=tuning.stages.get(stage.name, stage.budget)) for stage in stages)
+
+
+def tuning_targets(campaign: CircuitCampaign, targets: CircuitTargets) -> tuple[TuningTarget, ...]:
+    """The campaign's targets as the tuner knows them."""
+    keys = campaign.targets
+    found = [rate_target(name, rate.mean, keys.tolerance_Hz(name)) for name, rate in keys.rates.items()]
+    if keys.spectrum is None or targets.spectrum is None:
+        return tuple(found)
+    wanted, chosen = targets.spectrum.targets, keys.spectrum
+    for measure in chosen.measures:
+        if measure == "aperiodic_exponent":
+            found.append(TuningTarget(measure, wanted.aperiodic_exponent.mean, chosen.exponent_tolerance))
+        elif measure == "spectral_shape":
+            found.append(TuningTarget(measure, 0.0, chosen.shape_tolerance))
+        elif measure == "alpha_peak" and not isinstance(wanted.alpha_peak, NoPeak):
+            found.append(TuningTarget(measure, wanted.alpha_peak.mean, chosen.alpha_tolerance, "Hz"))
+        else:
+            found.append(_band_target(campaign, targets, measure))
+    return tuple(found)
+
+
+def _band_target(campaign: CircuitCampaign, targets: CircuitTargets, measure: str) -> TuningTarget:
+    assert targets.spectrum is not None
+    bands = {band.name: band for band in targets.spectrum.targets.relative_band_powers}
+    if measure not in bands:
+        raise CampaignError(
+            f"{campaign.where('targets', 'spectrum', 'measures')}: there is no target of '{measure}' in the file; "
+            f"there are aperiodic_exponent, alpha_peak, spectral_shape, {', '.join(bands)}"
+        )
+    return TuningTarget(measure, bands[measure].mean, bands[measure].std)
+
+
+def _spectrum_knobs(campaign: CircuitCampaign, blueprint: CircuitBlueprint) -> tuple[Knob, ...]:
+    """What the campaign frees for the spectrum, and backgrounds that keep the rates; none for the recipe's own."""
+    if not campaign.tuning.spectrum_knobs:
+        return ()
+    knobs = [
+        Knob(name, entry.parameters, (entry.smallest, entry.largest))
+        for name, entry in campaign.tuning.spectrum_knobs.items()
+    ]
+    for population in blueprint.populations:
+        name = f"background:{population.name}"
+        if name in blueprint.parameters:
+            effects = {f"rate:{population.name}": 2.0}
+            knobs.append(Knob(f"background {population.name}", (name,), _COMPENSATION, effects))
+    return tuple(knobs)

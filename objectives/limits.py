@@ -1,0 +1,52 @@
+"""Data limits: ranges that a quantity was measured in, which cost nothing inside and more and more outside."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rheobase.features.errors import FeatureError
+from rheobase.objectives.objective import Judged
+from rheobase.objectives.scores import FAILURE_SCORE
+
+
+@dataclass(frozen=True)
+class DataLimits:
+    """The range of what was measured.
+
+    Attributes:
+        low: Smallest value that data allow.
+        high: Largest one.
+        unit: Unit of both; "" for plain numbers such as gains.
+        source: Where they come from, for the report.
+    """
+
+    low: float
+    high: float
+    unit: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise FeatureError(
+                f"expected limits with the lower one below the upper one, got {self.low} to {self.high} {self.unit}"
+            )
+
+
+def limit_penalty(value: float | None, limits: DataLimits) -> float:
+    """0 within the limits; outside the squared distance from them, in halves of their range; at most FAILURE_SCORE.
+
+    Args:
+        value: What the model has; None, where it could not be measured, costs FAILURE_SCORE.
+        limits: The range that data allow.
+    """
+    if value is None or not math.isfinite(value):
+        return FAILURE_SCORE
+    outside = max(limits.low - value, value - limits.high, 0.0)
+    return min((outside / (0.5 * (limits.high - limits.low))) ** 2, FAILURE_SCORE)
+
+
+def judge_limits(name: str, value: float | None, limits: DataLimits, population: str | None = None) -> Judged:
+    """A value held against the middle of its limits, met anywhere within them."""
+    half_range = 0.5 * (limits.high - limits.low)
+    return Judged(name, value, 0.5 * (limits.low + limits.high), half_range, limits.unit, population)
