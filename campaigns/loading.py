@@ -95,9 +95,9 @@ def load_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign:
 
 
 def load_any_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign | CircuitCampaign:
-    """Campaign of a cell or, where the file has the key `circuit`, of a circuit; as `load_campaign`."""
+    """Campaign of a cell or, where the file has the key `circuit` or `external`, of a circuit; as `load_campaign`."""
     content = read_yaml(path)
-    if "circuit" not in content:
+    if not {"circuit", "external"}.intersection(content):
         from rheobase.campaigns.schema import Campaign
 
         return _validated(Campaign, content, path, overrides)

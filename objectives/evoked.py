@@ -16,6 +16,7 @@ from rheobase.objectives.scores import FAILURE_SCORE
 if TYPE_CHECKING:
     from rheobase.features.signals.components import Component
     from rheobase.features.signals.signal import Signal
+    from rheobase.features.signals.steady_state import SteadyStateResponse
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,14 @@ class SteadyStateTarget:
             )
 
 
-def judge_component(response: Signal, target: ComponentTarget, channel: str | None = None) -> tuple[Judged, ...]:
+def judge_component(response: Signal | None, target: ComponentTarget, channel: str | None = None) -> tuple[Judged, ...]:
     """Amplitude and latency of a component, those that the target has.
 
     A component that is not there deviates more than one of no amplitude, or with its peak anywhere in the window.
 
     Args:
-        response: An evoked response or difference wave, shape (channels, samples).
+        response: An evoked response or difference wave, shape (channels, samples); None for a circuit that was
+            stopped: all is missing then.
         target: What it should be like.
         channel: Which one; needed where there are several.
 
@@ -77,7 +79,7 @@ def judge_component(response: Signal, target: ComponentTarget, channel: str | No
         UnitError: A signal of another kind of unit than the target.
     """
     component = target.component
-    peak = measure_component(response.converted(target.unit), component, channel)
+    peak = None if response is None else measure_component(response.converted(target.unit), component, channel)
     found = None if isinstance(peak, NoPeak) else peak
     judged = []
     if target.amplitude is not None:
@@ -91,28 +93,32 @@ def judge_component(response: Signal, target: ComponentTarget, channel: str | No
     return tuple(judged)
 
 
-def judge_steady_state(trials: Signal, target: SteadyStateTarget) -> tuple[Judged, ...]:
+def judge_steady_state(trials: Signal | None, target: SteadyStateTarget) -> tuple[Judged, ...]:
     """Coherence and power ratio at the frequency of a stimulus, those that the target has.
 
     Args:
-        trials: Epochs of one channel that begin alike relative to the stimulus.
+        trials: Epochs of one channel that begin alike relative to the stimulus; None where there are none.
         target: What the response should be.
 
     Raises:
         FeatureError: As `steady_state_response`; several channels.
     """
-    if len(trials.channels) != 1:
+    if trials is not None and len(trials.channels) != 1:
         raise FeatureError(f"name the channel to judge, one of {', '.join(trials.channels)} (.pick)")
-    response = steady_state_response(trials, target.frequency_Hz, target.window_ms)
+    response = None if trials is None else steady_state_response(trials, target.frequency_Hz, target.window_ms)
     judged = []
     if target.coherence is not None:
-        name = f"coherence_{target.frequency_Hz:g}Hz"
-        judged.append(held_against(target.coherence, name, float(response.coherence[0])))
+        coherence = None if response is None else float(response.coherence[0])
+        judged.append(held_against(target.coherence, f"coherence_{target.frequency_Hz:g}Hz", coherence))
     if target.power_ratio_dB is not None:
-        evoked, around = float(response.evoked_power[0]), float(response.noise_power[0])
-        ratio_dB = 10.0 * math.log10(evoked / around) if around > 0.0 else None
+        ratio_dB = None if response is None else _power_ratio_dB(response)
         judged.append(held_against(target.power_ratio_dB, f"power_ratio_{target.frequency_Hz:g}Hz", ratio_dB, "dB"))
     return tuple(judged)
+
+
+def _power_ratio_dB(response: SteadyStateResponse) -> float | None:
+    evoked, around = float(response.evoked_power[0]), float(response.noise_power[0])
+    return 10.0 * math.log10(evoked / around) if around > 0.0 and evoked > 0.0 else None
 
 
 def _or_missing(target: Target, name: str, value: float | None, unit: str, farthest: float) -> Judged:

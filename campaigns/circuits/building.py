@@ -41,7 +41,7 @@ def build_blueprint(campaign: CircuitCampaign) -> CircuitBlueprint:
     Raises:
         RheobaseError: an ensemble, a synapse or a connection that cannot be; the message names the key.
     """
-    keys = campaign.circuit
+    keys = campaign.ours
     synapses = {}
     for name, entry in keys.synapses.items():
         with campaign.blamed("circuit", "synapses", name):
@@ -134,7 +134,7 @@ def _synapse(name: str, entry: SynapseKeys) -> SynapseKind:
 
 
 def _projections(campaign: CircuitCampaign, synapses: Mapping[str, SynapseKind]) -> tuple[Projection, ...]:
-    keys = campaign.circuit
+    keys = campaign.ours
     sources = [*keys.populations, *keys.stimuli]
     found = []
     for target, row in keys.connections.probabilities.items():
@@ -169,7 +169,7 @@ def _projections(campaign: CircuitCampaign, synapses: Mapping[str, SynapseKind])
 
 
 def _rule(campaign: CircuitCampaign, source: str, target: str, place: tuple[str, ...]) -> ConnectionRule:
-    for rule in campaign.circuit.connections.rules:
+    for rule in campaign.ours.connections.rules:
         if rule.in_degree is None and _fits(rule, source, target):
             return rule
     raise CampaignError(
@@ -208,7 +208,9 @@ def _backgrounds(
     source: FluctuatingConductance | PoissonInput | TonicInhibition
     if entry.fluctuating is not None:
         one = entry.fluctuating
-        source = FluctuatingConductance(one.mean, one.std_ratio, one.correlation, one.reversal, one.sections)
+        source = FluctuatingConductance(
+            one.mean, one.std_ratio, one.correlation, one.reversal, one.sections, one.shared
+        )
     elif entry.poisson is not None:
         train = entry.poisson
         source = PoissonInput(
@@ -223,11 +225,11 @@ def _backgrounds(
     else:
         assert entry.tonic is not None
         source = TonicInhibition(entry.tonic.conductance, entry.tonic.reversal)
-    names = [name for name in campaign.circuit.populations if fnmatchcase(name, entry.target)]
+    names = [name for name in campaign.ours.populations if fnmatchcase(name, entry.target)]
     if not names:
         raise CampaignError(
             f"{campaign.where('circuit', 'background')}: '{entry.target}' is none of the populations; there are "
-            f"{', '.join(campaign.circuit.populations)}"
+            f"{', '.join(campaign.ours.populations)}"
         )
     return [Background(name, source, entry.name) for name in names]
 

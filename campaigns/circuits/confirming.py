@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rheobase.campaigns.circuits.report.data import UnitaryPotential
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
 from rheobase.campaigns.writing import replacing, write_whole
@@ -15,6 +16,8 @@ from rheobase.features.activity.spike_trains import SpikeTrains
 from rheobase.features.errors import CampaignError
 from rheobase.features.signals.signal import Signal
 from rheobase.fitting.circuits.circuit import CircuitResponse, Trial
+from rheobase.fitting.circuits.network import plan_circuit
+from rheobase.fitting.circuits.sonata_saving import save_sonata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,10 +25,11 @@ if TYPE_CHECKING:
 
     from rheobase.campaigns.circuits.folder import CircuitFolder
     from rheobase.campaigns.circuits.schema import CircuitCampaign
+    from rheobase.campaigns.circuits.subject import Subject
     from rheobase.campaigns.pool import Pool
-    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
 
 _LIMIT_S_PER_SIMULATED_S = 300.0
+_UNITARY, _UNITARY_LIMIT_S = "unitary.json", 3600.0
 _UNSEEN = 20_000  # part of the seed of these runs, which no stage has
 
 
@@ -59,22 +63,30 @@ def confirm(
     mark = folder.final / "parameters.json"
     content = json.dumps(dict(sorted(parameters.items())))
     if not mark.exists() or mark.read_text(encoding="utf-8") != content:
-        for old in folder.final.glob("seed-*.npz"):
-            old.unlink()
+        for old in (*folder.final.glob("seed-*.npz"), folder.final / _UNITARY):
+            old.unlink(missing_ok=True)
         write_whole(mark, content)
     trials = final_trials(campaign, parameters)
     waiting = [place for place in range(len(trials)) if not _path(folder, place).exists()]
+    if not (folder.final / _UNITARY).exists():
+        waiting.append(len(trials))
     missing = set(waiting)
-    progress = bar("unseen seeds", len(missing), "seeds")
+    progress = bar("unseen seeds", len(missing), "tasks")
     while missing and not stop():
         while waiting and pool.free:
             place = waiting.pop(0)
-            limit_s = _LIMIT_S_PER_SIMULATED_S * trials[place].duration_ms / 1000.0
-            pool.submit(Task(place, "respond", (trials[place],), limit_s))
+            if place == len(trials):
+                pool.submit(Task(place, "unitary", (dict(parameters),), _UNITARY_LIMIT_S))
+            else:
+                limit_s = _LIMIT_S_PER_SIMULATED_S * trials[place].duration_ms / 1000.0
+                pool.submit(Task(place, "respond", (trials[place],), limit_s))
         for outcome in pool.wait(0.5):
             if outcome.value is None:
                 raise CampaignError(f"the simulation of the tuned circuit failed: {outcome.failure}")
-            write_response(outcome.value, _path(folder, outcome.key))
+            if outcome.key == len(trials):
+                write_whole(folder.final / _UNITARY, json.dumps(outcome.value, indent=1))
+            else:
+                write_response(outcome.value, _path(folder, outcome.key))
             missing.discard(outcome.key)
             progress.update()
     progress.close()
@@ -84,6 +96,26 @@ def confirm(
 def read_final(folder: CircuitFolder) -> tuple[CircuitResponse, ...]:
     """What the tuned circuit did with each unseen seed."""
     return tuple(read_response(path) for path in sorted(folder.final.glob("seed-*.npz")))
+
+
+def read_unitary(campaign: CircuitCampaign, folder: CircuitFolder) -> tuple[UnitaryPotential, ...]:
+    """Unitary potentials of the tuned circuit beside those that were measured in paired recordings."""
+    path = folder.final / _UNITARY
+    found: dict[str, float | None] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    potentials = []
+    for name, model_mV in found.items():
+        source, _, target = name.partition("->")
+        measured = campaign.targets.unitary_of(name)
+        potentials.append(
+            UnitaryPotential(
+                source,
+                target,
+                model_mV,
+                measured.amplitude if measured is not None else None,
+                measured.factor if measured is not None else None,
+            )
+        )
+    return tuple(potentials)
 
 
 def write_response(response: CircuitResponse, path: Path) -> None:
@@ -136,23 +168,27 @@ def read_response(path: Path) -> CircuitResponse:
 
 
 def save_tuned(
-    campaign: CircuitCampaign, blueprint: CircuitBlueprint, parameters: Mapping[str, float], folder: CircuitFolder
+    campaign: CircuitCampaign, subject: Subject, parameters: Mapping[str, float], folder: CircuitFolder
 ) -> None:
-    """The tuned circuit as YAML: every projection and background with its factor."""
+    """The tuned circuit as YAML, every projection and background with its factor; and as SONATA, if it is ours."""
     from ruamel.yaml import YAML
 
-    content = {
+    content: dict[str, Any] = {
         "schema": "rheobase.tuned_circuit/1",
         "name": campaign.name,
-        "seed": campaign.circuit.seed,
-        "parameters": {name: float(f"{parameters.get(name, 1.0):.6g}") for name in blueprint.parameters},
-        "conductances_nS": {
-            one.name: float(f"{one.conductance_nS * parameters.get(f'weight:{one.name}', 1.0):.6g}")
-            for one in blueprint.projections
-        },
+        "parameters": {name: float(f"{parameters.get(name, 1.0):.6g}") for name in subject.parameters},
     }
+    if subject.blueprint is not None:
+        content["conductances_nS"] = {
+            one.name: float(f"{one.conductance_nS * parameters.get(f'weight:{one.name}', 1.0):.6g}")
+            for one in subject.blueprint.projections
+        }
     with replacing(folder.tuned) as aside, aside.open("w", encoding="utf-8") as stream:
         YAML().dump(content, stream)
+    if subject.blueprint is not None:
+        responses = read_final(folder)
+        spikes = responses[0].spikes if responses else None
+        save_sonata(plan_circuit(subject.blueprint), parameters, folder.network, spikes)
 
 
 def _path(folder: CircuitFolder, place: int) -> Path:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rheobase.campaigns.circuits.schema import CircuitCampaign
-    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
+    from rheobase.campaigns.circuits.subject import Subject
 
 
 class CircuitFolder:
@@ -28,13 +28,13 @@ class CircuitFolder:
         self.report = path / "report.html"
         self.figure = path / "report.png"
 
-    def begin(self, campaign: CircuitCampaign, blueprint: CircuitBlueprint) -> None:
+    def begin(self, campaign: CircuitCampaign, subject: Subject) -> None:
         """Begin, or go on with the same campaign.
 
         Raises:
             CampaignError: the folder belongs to another campaign; the message names the keys that differ.
         """
-        essence = {**campaign.essence(), "cells_content": _cells_hash(blueprint)}
+        essence = {**campaign.essence(), "cells_content": _cells_hash(subject)}
         essence = json.loads(json.dumps(essence))
         before = self.base.read_state().get("campaign", essence)
         if not self.trials.exists():
@@ -43,9 +43,9 @@ class CircuitFolder:
         self.base.write_state(campaign=before, configuration=campaign.model_dump(mode="json"))
 
 
-def _cells_hash(blueprint: CircuitBlueprint) -> str:
+def _cells_hash(subject: Subject) -> str:
     digest = hashlib.sha256()
-    for population in blueprint.populations:
+    for population in subject.blueprint.populations if subject.blueprint is not None else ():
         for variant in population.variants:
             digest.update(repr((variant.name, sorted(variant.parameters.items()))).encode())
     return digest.hexdigest()

@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from rheobase.campaigns.circuits.confirming import final_trials, read_final
+from rheobase.campaigns.circuits.confirming import final_trials, read_final, read_unitary
 from rheobase.campaigns.circuits.report.data import (
     BackgroundFactor,
     CircuitReportData,
@@ -35,9 +35,9 @@ from rheobase.objectives.spectra import mean_spectrum, shape_distance
 if TYPE_CHECKING:
     from rheobase.campaigns.circuits.folder import CircuitFolder
     from rheobase.campaigns.circuits.schema import CircuitCampaign
+    from rheobase.campaigns.circuits.subject import Subject
     from rheobase.campaigns.circuits.trial_record import RecordedTrial
     from rheobase.features.signals.spectrum import Spectrum
-    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
     from rheobase.fitting.circuits.circuit import CircuitResponse
     from rheobase.fitting.circuits.judging import CircuitTargets
     from rheobase.fitting.tuning.progress import Sensitivity, StageProgress
@@ -50,7 +50,7 @@ _PACKAGES = ("rheobase", "neuron", "optuna", "ray", "numpy")
 
 def write_report(
     campaign: CircuitCampaign,
-    blueprint: CircuitBlueprint,
+    subject: Subject,
     targets: CircuitTargets,
     tuner: Tuner,
     folder: CircuitFolder,
@@ -63,7 +63,7 @@ def write_report(
     with working("report"):
         responses = read_final(folder)
         judged = judge_seeds(responses, targets)
-        data = gather(campaign, blueprint, targets, tuner, folder, responses, judged)
+        data = gather(campaign, subject, targets, tuner, folder, responses, judged)
         write_whole(folder.report, render_circuit_report(data))
         with replacing(folder.figure) as aside:
             if not write_main_figure(data, aside):
@@ -87,7 +87,7 @@ def describe(judged: tuple[Repeated, ...], sentences: tuple[str, ...]) -> str:
 
 def gather(
     campaign: CircuitCampaign,
-    blueprint: CircuitBlueprint,
+    subject: Subject,
     targets: CircuitTargets,
     tuner: Tuner,
     folder: CircuitFolder,
@@ -97,7 +97,7 @@ def gather(
     """Everything that the report shows."""
     parameters = reached(tuner)
     trials = list(read_trials(folder.trials))
-    stages = {stage.name: stage for stage in build_stages(campaign, blueprint, targets)}
+    stages = {stage.name: stage for stage in build_stages(campaign, subject, targets)}
     progress = tuner.progress()
     spectra = [] if targets.spectrum is None else [eeg_spectrum(response, targets.spectrum) for response in responses]
     whole = [spectrum for spectrum in spectra if spectrum is not None]
@@ -106,8 +106,8 @@ def gather(
         name=campaign.name,
         description=campaign.description,
         populations=tuple(
-            ReportedPopulation(one.name, one.layer, one.name.rpartition("_")[2], one.size)
-            for one in blueprint.populations
+            ReportedPopulation(name, subject.layer_of(name), name.rpartition("_")[2], size)
+            for name, size in subject.populations.items()
         ),
         rates={
             name: RateTarget(rate.mean, campaign.targets.tolerance_Hz(name), rate.std, rate.units)
@@ -129,8 +129,9 @@ def gather(
         spectrum=_measured(mean_spectrum(whole), targets) if whole else None,
         others=tuple(one for one in judged if one.judged.name != "rate" and one.judged.name not in shown),
         stages=tuple(_stage(stages[one.name], one, trials, campaign, targets) for one in progress),
-        gains=tuple(_gain(blueprint, parameters)),
-        backgrounds=tuple(_backgrounds(blueprint, parameters)),
+        unitary=read_unitary(campaign, folder),
+        gains=tuple(_gains(subject, parameters)),
+        backgrounds=tuple(_backgrounds(subject, parameters)),
         sensitivity=_last_sensitivity(progress),
         wall_seconds=float(folder.base.read_state().get("seconds", 0.0)),
         cpu_seconds=sum(stage.cpu_seconds for stage in progress) + sum(one.cpu_seconds for one in responses),
@@ -222,19 +223,29 @@ def _stage(
     )
 
 
-def _gain(blueprint: CircuitBlueprint, parameters: dict[str, float]) -> list[ProjectionGain]:
+def _gains(subject: Subject, parameters: dict[str, float]) -> list[ProjectionGain]:
+    """By names alone, so that circuits of others are shown too; conductances are those of ours."""
+    ours = subject.blueprint.projections if subject.blueprint is not None else ()
+    conductances_nS = {one.name: one.conductance_nS for one in ours}
     found = []
-    for one in blueprint.projections:
-        factor = parameters.get(f"weight:{one.name}", 1.0)
-        found.append(ProjectionGain(one.source, one.target, factor, factor * one.conductance_nS))
+    for name in subject.parameters:
+        kind, _, projection = name.partition(":")
+        source, arrow, target = projection.partition("->")
+        if kind == "weight" and arrow:
+            factor, described_nS = parameters.get(name, 1.0), conductances_nS.get(projection)
+            found.append(
+                ProjectionGain(source, target, factor, None if described_nS is None else factor * described_nS)
+            )
     return found
 
 
-def _backgrounds(blueprint: CircuitBlueprint, parameters: dict[str, float]) -> list[BackgroundFactor]:
+def _backgrounds(subject: Subject, parameters: dict[str, float]) -> list[BackgroundFactor]:
     found = []
-    for one in blueprint.backgrounds:
-        named = f"background:{one.population}" + ("" if one.name == "background" else f":{one.name}")
-        found.append(BackgroundFactor(one.population, parameters.get(named, 1.0), one.name))
+    for name in subject.parameters:
+        kind, _, rest = name.partition(":")
+        if kind == "background":
+            population, _, which = rest.partition(":")
+            found.append(BackgroundFactor(population, parameters.get(name, 1.0), which or "background"))
     return found
 
 

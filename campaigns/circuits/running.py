@@ -6,15 +6,17 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from rheobase.campaigns.circuits.building import build_blueprint, build_targets
+from rheobase.campaigns.circuits.building import build_targets
 from rheobase.campaigns.circuits.confirming import confirm, save_tuned
 from rheobase.campaigns.circuits.folder import CircuitFolder
 from rheobase.campaigns.circuits.simulator import CircuitSimulator
 from rheobase.campaigns.circuits.stages import build_stages
+from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import RecordedTrial, TrialRecord
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
+from rheobase.features.errors import CampaignError
 from rheobase.fitting.tuning.trials import Outcome
 from rheobase.fitting.tuning.tuner import Tuner
 
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rheobase.campaigns.circuits.schema import CircuitCampaign
+    from rheobase.campaigns.circuits.subject import Subject
     from rheobase.campaigns.pool import Outcome as TaskOutcome
     from rheobase.campaigns.pool import Pool
-    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
     from rheobase.fitting.circuits.judging import CircuitTargets
     from rheobase.fitting.tuning.trials import Asked
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 AT_ONCE = 2
 _CPU_S_PER_SIMULATED_S = 200.0  # a trial that takes longer than this, or than the least below, is given up
 _LEAST_LIMIT_S = 300.0
+_OF_THE_TRIAL = ("timeout:", "memory:", "crash:")  # failures that other gains may not have
 
 
 def run_circuit(campaign: CircuitCampaign, path: Path, say: Callable[[str], None], stop: Callable[[], bool]) -> bool:
@@ -52,15 +55,15 @@ def run_circuit(campaign: CircuitCampaign, path: Path, say: Callable[[str], None
     """
     workers = campaign.cluster.workers or os.cpu_count() or 1
     folder = CircuitFolder(path)
-    blueprint, targets = build_blueprint(campaign), build_targets(campaign)
-    tuner = make_tuner(campaign, blueprint, targets)
+    subject, targets = make_subject(campaign), build_targets(campaign)
+    tuner = make_tuner(campaign, subject, targets)
     with folder.base.locked():
-        folder.begin(campaign, blueprint)
+        folder.begin(campaign, subject)
         record = TrialRecord(folder.trials)
         try:
             tuner.repeat([trial.told for trial in record.trials])
             with ray_cluster(campaign.cluster.address, workers):
-                pool = RayPool(CircuitSimulator, (blueprint, targets), workers)
+                pool = RayPool(CircuitSimulator, (subject, targets), workers)
                 try:
                     loop = TuningLoop(campaign, tuner, record, folder, pool, say)
                     if not loop.run(stop) or not confirm(campaign, reached(tuner), pool, folder, stop):
@@ -69,10 +72,10 @@ def run_circuit(campaign: CircuitCampaign, path: Path, say: Callable[[str], None
                     pool.close()
         finally:
             record.close()
-        save_tuned(campaign, blueprint, reached(tuner), folder)
+        save_tuned(campaign, subject, reached(tuner), folder)
         from rheobase.campaigns.circuits.reporting import write_report
 
-        verdict = write_report(campaign, blueprint, targets, tuner, folder)
+        verdict = write_report(campaign, subject, targets, tuner, folder)
         say(verdict)
         say(f"Report: {folder.report}")
     return True
@@ -86,11 +89,10 @@ def reached(tuner: Tuner) -> dict[str, float]:
     return parameters
 
 
-def make_tuner(campaign: CircuitCampaign, blueprint: CircuitBlueprint, targets: CircuitTargets) -> Tuner:
+def make_tuner(campaign: CircuitCampaign, subject: Subject, targets: CircuitTargets) -> Tuner:
     """A tuner at its beginning."""
-    sizes = {population.name: population.size for population in blueprint.populations}
-    stages = build_stages(campaign, blueprint, targets)
-    return Tuner(sizes, blueprint.parameters, stages, campaign.seed, AT_ONCE)
+    stages = build_stages(campaign, subject, targets)
+    return Tuner(subject.populations, subject.parameters, stages, campaign.seed, AT_ONCE)
 
 
 class TuningLoop:
@@ -167,7 +169,10 @@ class TuningLoop:
         asked = self._at_work.pop(ended.key)
         outcome = ended.value
         if outcome is None:
-            outcome = Outcome({}, ended.failure or "lost", 0.0, ended.cpu_seconds)
+            failure = ended.failure or "lost"
+            if not failure.startswith(_OF_THE_TRIAL):
+                raise CampaignError(f"a simulation of stage '{asked.stage}' failed: {failure}")
+            outcome = Outcome({}, failure, 0.0, ended.cpu_seconds)
         told = self._tuner.tell(asked.number, outcome)
         self._record.append(
             RecordedTrial(
@@ -200,11 +205,13 @@ def check_circuit(campaign: CircuitCampaign, say: Callable[[str], None]) -> None
     Raises:
         RheobaseError: whatever is wrong with the campaign.
     """
-    blueprint: CircuitBlueprint = build_blueprint(campaign)
-    stages = build_stages(campaign, blueprint, build_targets(campaign))
-    cells = sum(population.size for population in blueprint.populations)
-    say(f"Circuit '{campaign.name}': {cells} cells in {len(blueprint.populations)} populations, "
-        f"{len(blueprint.projections)} projections")  # fmt: skip
+    subject = make_subject(campaign)
+    stages = build_stages(campaign, subject, build_targets(campaign))
+    projections = sum(name.startswith("weight:") for name in subject.parameters)
+    say(
+        f"Circuit '{campaign.name}': {sum(subject.populations.values())} cells in {len(subject.populations)} "
+        f"populations, {projections} projections"
+    )
     for stage in stages:
         say(
             f"  {stage.name}: {len(stage.free)} factors, {len(stage.targets)} targets, at most {stage.budget} trials "

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from rheobase.campaigns.circuits.schema_circuit import CircuitKeys
+from rheobase.campaigns.circuits.schema_circuit import CircuitKeys, ExternalKeys
 from rheobase.campaigns.circuits.schema_targets import CircuitTargetKeys
 from rheobase.campaigns.circuits.schema_tuning import Tuning
 from rheobase.campaigns.schema import Cluster
@@ -20,20 +20,41 @@ class CircuitCampaign(Placed):
     name: str = Field(pattern=r"^[A-Za-z][\w-]*$")
     description: str = ""
     seed: int = Field(1, ge=0)
-    circuit: CircuitKeys
+    circuit: CircuitKeys | None = None
+    external: ExternalKeys | None = None
     targets: CircuitTargetKeys
     tuning: Tuning = Tuning()
     cluster: Cluster = Cluster()
 
     @model_validator(mode="after")
     def _targets_of_populations(self) -> CircuitCampaign:
-        unknown = sorted(set(self.targets.rates) - set(self.circuit.populations))
+        if (self.circuit is None) == (self.external is None):
+            raise ValueError("give either 'circuit', which NEURON simulates, or 'external', a command or a function")
+        known = self.population_names
+        unknown = sorted(set(self.targets.rates) - set(known))
         if unknown:
             raise ValueError(
-                f"targets.rates names '{unknown[0]}', which is no population; there are "
-                f"{', '.join(self.circuit.populations)}"
+                f"targets.rates names '{unknown[0]}', which is no population; there are {', '.join(known)}"
             )
         return self
+
+    @property
+    def ours(self) -> CircuitKeys:
+        """The circuit that NEURON simulates, where it is not somebody else's."""
+        assert self.circuit is not None
+        return self.circuit
+
+    @property
+    def population_names(self) -> tuple[str, ...]:
+        """Names of all populations."""
+        subject = self.circuit if self.circuit is not None else self.external
+        return tuple(subject.populations) if subject is not None else ()
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of all layers, in the order of the file."""
+        subject = self.circuit if self.circuit is not None else self.external
+        return tuple(subject.layers) if subject is not None else ()
 
     def essence(self) -> dict[str, Any]:
         """What the record of trials depends on: a campaign in a folder may be resumed only with the same."""

@@ -16,6 +16,7 @@ from rheobase.campaigns.schema_types import (
     Millivolts,
     Nanosiemens,
     Percent,
+    Seconds,
     Section,
     Span,
 )
@@ -85,13 +86,14 @@ class ConnectionKeys(Section):
 
 
 class FluctuatingKeys(Section):
-    """An Ornstein-Uhlenbeck conductance."""
+    """An Ornstein-Uhlenbeck conductance; with `shared`, one that all cells with this name have in common."""
 
     mean: Nanosiemens = Field(ge=0)
     std_ratio: float = Field(0.3, ge=0)
     correlation: Milliseconds = Field(2.7, gt=0)
     reversal: Millivolts = 0.0
     sections: tuple[str, ...] = ("somatic",)
+    shared: str | None = None
 
 
 class PoissonKeys(Section):
@@ -179,4 +181,44 @@ class CircuitKeys(Section):
                 raise ValueError(
                     f"'{synapse}' is no synapse; there are {', '.join(self.synapses) or 'none'} (circuit.synapses)"
                 )
+        return self
+
+
+class ExternalLayerKeys(Section):
+    """Populations of a layer that are tuned together."""
+
+    excitatory: tuple[str, ...] = ()
+    inhibitory: tuple[str, ...] = ()
+
+
+class ExternalKeys(Section):
+    """A circuit of somebody else's: a command, or a Python function.
+
+    Attributes:
+        command: What is called with the path of each trial; see fitting/circuits/trial_files.py.
+        function: "module:function" that takes a trial and returns its response.
+        populations: Number of cells of each population.
+        parameters: Names of the parameters. The recipe finds projections and backgrounds by their names:
+            "weight:SOURCE->TARGET", "background:POPULATION", "modulation:POPULATION".
+        layers: The populations of each layer, in the order of the column.
+        time_limit: Of one call of the command.
+    """
+
+    command: tuple[str, ...] = ()
+    function: str | None = None
+    populations: dict[str, int]
+    parameters: tuple[str, ...]
+    layers: dict[str, ExternalLayerKeys]
+    time_limit: Seconds = Field(3600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ExternalKeys:
+        if bool(self.command) == (self.function is not None):
+            raise ValueError("give either 'command' or 'function'")
+        named = [name for layer in self.layers.values() for name in (*layer.excitatory, *layer.inhibitory)]
+        if sorted(named) != sorted(self.populations):
+            raise ValueError(
+                f"the layers hold {', '.join(sorted(named)) or 'nothing'}, but the populations are "
+                f"{', '.join(sorted(self.populations))}; each belongs to one layer"
+            )
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,7 @@ class CircuitTargetKeys(Section):
             of the units recorded, where that is known.
         smallest_tolerance: The same, at least, in Hz.
         spectrum: What its EEG is to be like.
-        unitary: Amplitudes of unitary postsynaptic potentials, by projection.
+        unitary: Amplitudes of unitary postsynaptic potentials, by patterns of projections ("L4_E->L4_*").
         source: Where the rates were measured, in words.
     """
 
@@ -67,6 +68,10 @@ class CircuitTargetKeys(Section):
     spectrum: SpectrumKeys | None = None
     unitary: dict[str, UnitaryKeys] = Field(default_factory=dict)
     source: str = ""
+
+    def unitary_of(self, projection: str) -> UnitaryKeys | None:
+        """What was measured of a projection, by the first pattern that fits its name."""
+        return next((one for pattern, one in self.unitary.items() if fnmatchcase(projection, pattern)), None)
 
     def tolerance_Hz(self, population: str) -> float:
         """How far from its rate a population may be (Hz)."""

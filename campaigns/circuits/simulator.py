@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rheobase.fitting.circuits.judging import judge
-from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
+from rheobase.fitting.circuits.unitary import unitary_potentials
 from rheobase.fitting.tuning.trials import Outcome
 
 if TYPE_CHECKING:
-    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
+    from collections.abc import Mapping
+
+    from rheobase.campaigns.circuits.subject import Subject
     from rheobase.fitting.circuits.circuit import CircuitResponse, Trial
     from rheobase.fitting.circuits.judging import CircuitTargets
 
@@ -18,12 +20,13 @@ class CircuitSimulator:
     """A circuit that answers trials with measured values, or with all that it did.
 
     Args:
-        blueprint: The circuit.
+        subject: The circuit.
         targets: What it should do.
     """
 
-    def __init__(self, blueprint: CircuitBlueprint, targets: CircuitTargets) -> None:
-        self._circuit = NeuronCircuit(blueprint)
+    def __init__(self, subject: Subject, targets: CircuitTargets) -> None:
+        self._circuit = subject.build()
+        self._blueprint = subject.blueprint
         self._targets = targets
 
     def measure(self, trial: Trial) -> Outcome:
@@ -37,3 +40,10 @@ class CircuitSimulator:
     def respond(self, trial: Trial) -> CircuitResponse:
         """Simulate a trial; everything that it did."""
         return self._circuit.simulate(trial)
+
+    def unitary(self, parameters: Mapping[str, float]) -> dict[str, float | None]:
+        """Mean unitary potential of each projection (mV); of somebody else's circuit none."""
+        if self._blueprint is None:
+            return {}
+        found = unitary_potentials(self._blueprint, parameters)
+        return {one.projection: one.mean_mV for one in found}

@@ -7,41 +7,37 @@ from typing import TYPE_CHECKING
 
 from rheobase.features.errors import CampaignError
 from rheobase.features.signals.peaks import NoPeak
-from rheobase.fitting.tuning.recipe import RecipeSettings, layers_of, standard_recipe
+from rheobase.fitting.tuning.recipe import RecipeSettings, standard_recipe
 from rheobase.fitting.tuning.stage import Knob
 from rheobase.fitting.tuning.targets import TuningTarget, rate_target
 
 if TYPE_CHECKING:
     from rheobase.campaigns.circuits.schema import CircuitCampaign
-    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
+    from rheobase.campaigns.circuits.subject import Subject
     from rheobase.fitting.circuits.judging import CircuitTargets
     from rheobase.fitting.tuning.stage import TuningStage
 
 _COMPENSATION = (0.7, 1.4)  # what backgrounds may change by while the spectrum is tuned, to keep the rates
 
 
-def build_stages(
-    campaign: CircuitCampaign, blueprint: CircuitBlueprint, targets: CircuitTargets
-) -> tuple[TuningStage, ...]:
+def build_stages(campaign: CircuitCampaign, subject: Subject, targets: CircuitTargets) -> tuple[TuningStage, ...]:
     """The stages of a campaign, each with its budget.
 
     Raises:
         CampaignError: a stage or a layer that does not exist, knobs that fit nothing.
     """
     tuning = campaign.tuning
-    sizes = {population.name: population.size for population in blueprint.populations}
     settings = RecipeSettings(
         duration_ms=tuning.transient + tuning.duration,
         dropped_ms=tuning.transient,
         spectrum_ms=tuning.transient + tuning.spectrum_duration,
         final_seeds=tuning.final_seeds,
         budget=tuning.trials,
-        spectrum_knobs=_spectrum_knobs(campaign, blueprint),
+        spectrum_knobs=_spectrum_knobs(campaign, subject),
     )
-    with campaign.blamed("tuning", "layers"):
-        layers = layers_of(blueprint, tuning.layers or tuple(campaign.circuit.layers))
     with campaign.blamed("targets"):
-        stages = standard_recipe(layers, tuning_targets(campaign, targets), sizes, blueprint.parameters, settings)
+        wanted = tuning_targets(campaign, targets)
+        stages = standard_recipe(subject.layers, wanted, subject.populations, subject.parameters, settings)
     names = [stage.name for stage in stages]
     for name in tuning.stages:
         if name not in names:
@@ -81,7 +77,7 @@ def _band_target(campaign: CircuitCampaign, targets: CircuitTargets, measure: st
     return TuningTarget(measure, bands[measure].mean, bands[measure].std)
 
 
-def _spectrum_knobs(campaign: CircuitCampaign, blueprint: CircuitBlueprint) -> tuple[Knob, ...]:
+def _spectrum_knobs(campaign: CircuitCampaign, subject: Subject) -> tuple[Knob, ...]:
     """What the campaign frees for the spectrum, and backgrounds that keep the rates; none for the recipe's own."""
     if not campaign.tuning.spectrum_knobs:
         return ()
@@ -89,9 +85,8 @@ def _spectrum_knobs(campaign: CircuitCampaign, blueprint: CircuitBlueprint) -> t
         Knob(name, entry.parameters, (entry.smallest, entry.largest))
         for name, entry in campaign.tuning.spectrum_knobs.items()
     ]
-    for population in blueprint.populations:
-        name = f"background:{population.name}"
-        if name in blueprint.parameters:
-            effects = {f"rate:{population.name}": 2.0}
-            knobs.append(Knob(f"background {population.name}", (name,), _COMPENSATION, effects))
+    for population in subject.populations:
+        name = f"background:{population}"
+        if name in subject.parameters:
+            knobs.append(Knob(f"background {population}", (name,), _COMPENSATION, {f"rate:{population}": 2.0}))
     return tuple(knobs)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from rheobase.campaigns.circuits.building import build_blueprint, build_targets
+from rheobase.campaigns.circuits.building import build_targets
 from rheobase.campaigns.circuits.folder import CircuitFolder
 from rheobase.campaigns.circuits.running import make_tuner
 from rheobase.campaigns.circuits.schema import CircuitCampaign
+from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import read_trials
 from rheobase.campaigns.schema_types import CANONICAL
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def is_circuit(state: dict[str, Any]) -> bool:
     """Whether a folder's state is that of a circuit's campaign."""
-    return "circuit" in state.get("configuration", {})
+    return not {"circuit", "external"}.isdisjoint(state.get("configuration", {}))
 
 
 def open_circuit_folder(path: Path) -> tuple[CircuitCampaign, CircuitFolder]:
@@ -48,8 +49,8 @@ def report_circuit(path: Path) -> Path:
     from rheobase.campaigns.circuits.reporting import write_report
 
     campaign, folder = open_circuit_folder(path)
-    blueprint, targets = build_blueprint(campaign), build_targets(campaign)
-    tuner = make_tuner(campaign, blueprint, targets)
+    subject, targets = make_subject(campaign), build_targets(campaign)
+    tuner = make_tuner(campaign, subject, targets)
     tuner.repeat([trial.told for trial in read_trials(folder.trials)])
-    write_report(campaign, blueprint, targets, tuner, folder)
+    write_report(campaign, subject, targets, tuner, folder)
     return folder.report

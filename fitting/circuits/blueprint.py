@@ -140,6 +140,8 @@ class FluctuatingConductance:
         correlation_ms: Time constant (ms).
         reversal_mV: Reversal potential (mV).
         sections: Section lists that it lies on: one place in the middle of each section.
+        shared: Name of a process that all cells with the same name follow, of whatever population: input that they
+            have in common, and that the EEG sees above all. None: each place fluctuates for itself.
     """
 
     mean_nS: float
@@ -147,6 +149,7 @@ class FluctuatingConductance:
     correlation_ms: float
     reversal_mV: float = 0.0
     sections: tuple[str, ...] = ("somatic",)
+    shared: str | None = None
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,8 @@ _RESOLUTION_nA_UM = 2.0**-24
 
 
 def dipole_readout(geometry: SegmentGeometry) -> CurrentReadout:
-    """What accumulates the dipole of these segments, from samples of their membrane currents (nA um).
-
-    Positions are taken relative to the first segment of each cell, which changes nothing but the rounding.
-    """
-    first = geometry.first_segments
-    lengths = np.diff(np.append(first, len(geometry.cells)))
-    origins = np.repeat(geometry.middles_um[first], lengths, axis=0)
-    return CurrentReadout(geometry.middles_um - origins, geometry, _RESOLUTION_nA_UM)
+    """What accumulates the dipole of these segments, from samples of their membrane currents (nA um)."""
+    return CurrentReadout(geometry.middles_um, geometry, _RESOLUTION_nA_UM)
 
 
 def dipole_signal(samples: NDArray[np.float64], sampling_interval_ms: float, start_ms: float) -> Signal:

@@ -25,11 +25,13 @@ class FluctuationSite:
         point_process: NEURON's.
         gid: Global number of the cell.
         place: Number of the place, unlike all others of the cell.
+        shared: Name of the process that it follows, together with others; None for one of its own.
     """
 
     point_process: Any
     gid: int
     place: int
+    shared: str | None = None
 
     def set_factor(self, factor: float) -> None:
         """Multiply the conductance, its mean and its deviation alike; 1 is as described.
@@ -43,7 +45,11 @@ class FluctuationSite:
 
     def restart(self, seed: int) -> None:
         """Choose the fluctuations of the next run; call it before NEURON is initialised."""
-        self.point_process.noise.set_ids(stream_number(seed, "fluctuations"), self.gid, self.place)
+        if self.shared is not None:
+            ids = stream_number(seed, f"shared fluctuations {self.shared}"), 0, 0
+        else:
+            ids = stream_number(seed, "fluctuations"), self.gid, self.place
+        self.point_process.noise.set_ids(*ids)
 
 
 def place_fluctuations(
@@ -51,8 +57,8 @@ def place_fluctuations(
 ) -> list[FluctuationSite]:
     """Put a fluctuating conductance on a cell, its mean shared equally by all places.
 
-    Each place fluctuates for itself. Values below 0 are taken as 0: with a `std_ratio` of 0.4 the mean of the
-    conductance is 0.1 % larger than that of the process, with 1 it is 8 %.
+    Each place fluctuates for itself, or all that share a process together, in all cells. Values below 0 are taken as 0:
+    with a `std_ratio` of 0.4 the mean of the conductance is 0.1 % larger than that of the process, with 1 it is 8 %.
     The mechanisms of `circuit_mechanisms` must have been loaded.
 
     Args:
@@ -79,7 +85,8 @@ def place_fluctuations(
         point_process.deviation = conductance.std_ratio * mean_uS
         point_process.correlation = conductance.correlation_ms
         point_process.e = conductance.reversal_mV
-        site = FluctuationSite(point_process, gid, _LARGEST_NUMBER_OF_PLACES * background + place)
+        number = _LARGEST_NUMBER_OF_PLACES * background + place
+        site = FluctuationSite(point_process, gid, number, conductance.shared)
         site.restart(0)
         sites.append(site)
     return sites

@@ -1,4 +1,4 @@
-"""What a circuit did, held against targets: rates, irregularity and synchrony by population, and the EEG spectrum."""
+"""What a circuit did, held against targets: its populations, the spectrum of its EEG, its responses to stimuli."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rheobase.features.activity.population_measures import fraction_silent, sync
 from rheobase.features.activity.unit_measures import cv_isi, mean_rate
 from rheobase.features.errors import ModelError
 from rheobase.features.signals.welch import DEFAULT_WELCH, WelchSettings, power_spectrum
+from rheobase.fitting.circuits.evoked_judging import EvokedTarget, judge_evoked
 from rheobase.fitting.circuits.head import DEFAULT_HEAD, FourSphereHead, eeg
 from rheobase.objectives.noise import jackknifed, over_seeds
 from rheobase.objectives.rates import PopulationMeasures, PopulationTarget, judge_population
@@ -50,33 +51,41 @@ class CircuitTargets:
 
     Attributes:
         populations: Targets of populations, each once.
-        spectrum: Target of the EEG; None for none.
+        spectrum: Target of the ongoing EEG; None for none.
+        evoked: Targets of responses to stimuli.
         settings: How spike trains are measured; as the data were.
     """
 
     populations: tuple[PopulationTarget, ...] = ()
     spectrum: SpectrumTarget | None = None
+    evoked: tuple[EvokedTarget, ...] = ()
     settings: ActivitySettings = field(default_factory=ActivitySettings)
 
     def __post_init__(self) -> None:
         names = [target.population for target in self.populations]
         if len(set(names)) < len(names):
             raise ModelError(f"expected one target for each population, got {', '.join(names)}")
-        if not names and self.spectrum is None:
+        if not names and self.spectrum is None and not self.evoked:
             raise ModelError("the targets of a circuit are empty: give the rate of a population, or a spectrum")
 
     def of(self, populations: Collection[str], with_spectrum: bool = False) -> CircuitTargets:
         """The targets of some populations, for a stage that simulates no others.
 
+        Args:
+            populations: Their names.
+            with_spectrum: Whether the EEG is judged, too: its spectrum and evoked responses.
+
         Raises:
             ModelError: Nothing is left.
         """
         kept = tuple(target for target in self.populations if target.population in populations)
-        return replace(self, populations=kept, spectrum=self.spectrum if with_spectrum else None)
+        if with_spectrum:
+            return replace(self, populations=kept)
+        return replace(self, populations=kept, spectrum=None, evoked=())
 
 
 def judge(response: CircuitResponse, targets: CircuitTargets) -> tuple[Judged, ...]:
-    """Every target, in a fixed order: populations, then the spectrum.
+    """Every target, in a fixed order: populations, the spectrum, evoked responses.
 
     Of a response that was stopped early the rates until then count; what needs the whole is missing. The spectrum of
     one run is noisy; `judge_seeds` averages those of several before it looks for peaks.
@@ -89,18 +98,14 @@ def judge(response: CircuitResponse, targets: CircuitTargets) -> tuple[Judged, .
         ModelError: A population that was not simulated, or no dipole though a spectrum is wanted.
         FeatureError: The response is too short for what is measured.
     """
-    judged = _judge_populations(response, targets)
-    if targets.spectrum is not None:
-        spectrum = eeg_spectrum(response, targets.spectrum)
-        judged += judge_spectrum(spectrum, targets.spectrum.targets, targets.spectrum.tolerances)
-    return judged
+    return _judge_populations(response, targets) + _judge_signals([response], targets)
 
 
 def judge_seeds(responses: Sequence[CircuitResponse], targets: CircuitTargets) -> tuple[Repeated, ...]:
     """Every target over several seeds, with its noise.
 
-    Rates and the like are means over seeds. The spectrum is measured once, in the average of the spectra, and its
-    noise follows from leaving out one seed after another. It is missing if any of the runs was stopped.
+    Rates and the like are means over seeds. Of the EEG the average over seeds is measured, since a single run gives
+    peaks by chance; its noise follows from leaving out one seed after another. It is missing if any run was stopped.
 
     Args:
         responses: Of the same circuit, each with another seed.
@@ -115,10 +120,14 @@ def judge_seeds(responses: Sequence[CircuitResponse], targets: CircuitTargets) -
     repeated: tuple[Repeated, ...] = ()
     if targets.populations:
         repeated = over_seeds([_judge_populations(response, targets) for response in responses])
-    if targets.spectrum is not None:
-        wanted = targets.spectrum
-        repeated += _judge_spectra([eeg_spectrum(response, wanted) for response in responses], wanted)
-    return repeated
+    together = _judge_signals(responses, targets)
+    alone = [_judge_signals([response], targets) for response in responses]
+    some = [[*responses[:place], *responses[place + 1 :]] for place in range(len(responses)) if len(responses) > 1]
+    left_out = [_judge_signals(others, targets) for others in some]
+    return repeated + tuple(
+        jackknifed(one, [seed[place].value for seed in alone], [others[place].value for others in left_out])
+        for place, one in enumerate(together)
+    )
 
 
 def eeg_spectrum(response: CircuitResponse, target: SpectrumTarget) -> Spectrum | None:
@@ -163,16 +172,14 @@ def _measures(
     )
 
 
-def _judge_spectra(spectra: Sequence[Spectrum | None], target: SpectrumTarget) -> tuple[Repeated, ...]:
-    whole = [spectrum for spectrum in spectra if spectrum is not None]
-
-    def judged(chosen: Sequence[Spectrum]) -> tuple[Judged, ...]:
-        return judge_spectrum(mean_spectrum(chosen) if chosen else None, target.targets, target.tolerances)
-
-    together = judged(whole if len(whole) == len(spectra) else [])
-    alone = [judge_spectrum(spectrum, target.targets, target.tolerances) for spectrum in spectra]
-    left_out = [judged(whole[:place] + whole[place + 1 :]) for place in range(len(whole)) if len(whole) > 1]
-    return tuple(
-        jackknifed(one, [seed[place].value for seed in alone], [some[place].value for some in left_out])
-        for place, one in enumerate(together)
-    )
+def _judge_signals(responses: Sequence[CircuitResponse], targets: CircuitTargets) -> tuple[Judged, ...]:
+    """Spectrum and evoked responses of the average over some responses."""
+    judged: tuple[Judged, ...] = ()
+    if targets.spectrum is not None:
+        spectra = [eeg_spectrum(response, targets.spectrum) for response in responses]
+        whole = [spectrum for spectrum in spectra if spectrum is not None]
+        spectrum = mean_spectrum(whole) if len(whole) == len(spectra) else None
+        judged += judge_spectrum(spectrum, targets.spectrum.targets, targets.spectrum.tolerances)
+    for target in targets.evoked:
+        judged += judge_evoked(responses, target)
+    return judged

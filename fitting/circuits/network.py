@@ -157,7 +157,7 @@ class Network:
         from neuron import h
 
         everyone = [cell for name in self.parts.simulated for cell in self.plan.placed[name]]
-        everyone.sort(key=lambda cell: -len(cell.segments.cells))
+        everyone.sort(key=lambda cell: -len(cell.shape.segments.cells))
         host, hosts = int(self.context.id()), int(self.context.nhost())
         cells = {}
         for placed in sorted(everyone[host::hosts], key=lambda cell: cell.gid):
@@ -212,8 +212,10 @@ class Network:
         if population in self.parts.simulated:
             return self.context.gid_connect(self.plan.placed[population][index].gid, point_process)
         # Played spikes are the same in all processes, so each has its own source: nothing needs to be exchanged.
-        player = self._players.setdefault((population, index), PlayedSpikes())
-        return h.NetCon(player.source, point_process)
+        key = (population, index)
+        if key not in self._players:
+            self._players[key] = PlayedSpikes()
+        return h.NetCon(self._players[key].source, point_process)
 
     def _play(self, trial: Trial) -> None:
         stimuli = {stimulus.name: stimulus for stimulus in self.plan.blueprint.stimuli}

@@ -35,9 +35,9 @@ class RateWatch:
         after, every = self._limits.after_ms, self._limits.every_ms
         return np.arange(after + every, duration_ms, every)
 
-    def interval_ms(self, until_ms: float) -> tuple[float, float]:
-        """The check interval that ends at a time (ms)."""
-        return until_ms - self._limits.every_ms, until_ms
+    def begin_ms(self, until_ms: float) -> float:
+        """Begin of the check interval that ends at a time (ms)."""
+        return until_ms - self._limits.every_ms
 
     def look(self, until_ms: float, counts: NDArray[np.float64]) -> str | None:
         """Why to stop, in words; None to go on.
@@ -46,7 +46,7 @@ class RateWatch:
             until_ms: End of the check interval (ms).
             counts: Spikes of each population in the check interval, shape (populations,).
         """
-        from_ms, _ = self.interval_ms(until_ms)
+        from_ms = self.begin_ms(until_ms)
         self._seen = self._seen + counts
         for (name, size), count in zip(self._sizes.items(), counts.tolist(), strict=True):
             largest = self._limits.largest_Hz.get(name)

@@ -98,8 +98,8 @@ def _check_possible(scaled: list[_Scaled]) -> None:
         if one.ratio < 1.0 and left < min(1.0, one.full_in_degree):
             smallest = min(1.0, 1.0 / one.full_in_degree)
             raise ModelError(
-                f"{one.projection.name}: {one.full_in_degree:g} presynaptic cells for each would become {left:.2g}, too few "
-                f"to keep the variance of the input; scale by at least {smallest:.2g}, or merge small populations"
+                f"{one.projection.name}: {one.full_in_degree:g} presynaptic cells for each would become {left:.2g}, "
+                f"too few to keep the variance of the input; scale by at least {smallest:.2g}, or merge populations"
             )
 
 

@@ -44,9 +44,10 @@ def run(network: Network, trial: Trial) -> CircuitResponse:
         signals = _Signals(network, trial, steps) if with_currents else None
         steps.start()
         stopped = _advance(steps, signals)
-    start_ms = trial.dropped_ms if steps.reached_ms > trial.dropped_ms else 0.0
+    reached_ms = max(steps.reached_ms, steps.step_ms)  # an observation has some length
+    start_ms = trial.dropped_ms if reached_ms > trial.dropped_ms else 0.0
     return CircuitResponse(
-        network.spikes.trains(start_ms, steps.reached_ms),
+        network.spikes.trains(start_ms, reached_ms),
         stopped,
         signals.dipole() if signals and not stopped else None,
         signals.potential() if signals and not stopped else None,
@@ -77,10 +78,10 @@ def _integrating(network: Network, with_currents: bool) -> Iterator[None]:
 
     blueprint = network.plan.blueprint
     cvode = h.CVode()
-    h.cvode_active(0)
+    cvode.active(0)
     h.secondorder = 0
     h.celsius = blueprint.temperature_degC
-    h.steps_per_ms, h.dt = 1.0 / blueprint.time_step_ms, blueprint.time_step_ms
+    h.dt = blueprint.time_step_ms
     cvode.use_fast_imem(int(with_currents))
     network.context.set_maxstep(_LONGEST_EXCHANGE_MS)
     try:
@@ -135,7 +136,7 @@ class _Steps:
         if self._watch is None or self._reached not in self._checks:
             return None
         until_ms = self._checks[self._reached]
-        return self._watch.look(until_ms, self._network.spikes.counts(*self._watch.interval_ms(until_ms)))
+        return self._watch.look(until_ms, self._network.spikes.counts(self._watch.begin_ms(until_ms)))
 
     def _broken_cells(self) -> str:
         names = {

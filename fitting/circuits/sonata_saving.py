@@ -1,32 +1,38 @@
 """A tuned circuit in SONATA files: nodes, edges, and the spikes of a trial.
 
 The format: Dai et al. 2020, PLoS Comput Biol 16:e1007696. Each population of the circuit is a population of nodes, each
-stimulus one of virtual nodes, and each projection a population of edges, one edge a contact.
+stimulus one of virtual nodes, and each projection a population of edges, one edge a contact. Beside them lie the models
+of the cells as hoc templates, their morphologies, and all mechanisms.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rheobase.features.activity.sonata import write_sonata_spikes
 from rheobase.features.errors import ModelError
+from rheobase.fitting.circuits.mechanisms import circuit_mechanisms
+from rheobase.fitting.ensembles.hoc import hoc_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from rheobase.features.activity.spike_trains import SpikeTrains
-    from rheobase.fitting.circuits.blueprint import CircuitBlueprint
+    from rheobase.fitting.circuits.blueprint import CircuitBlueprint, Projection
     from rheobase.fitting.circuits.connecting import Contacts
     from rheobase.fitting.circuits.network import CircuitPlan
     from rheobase.fitting.circuits.placing import PlacedCell
+
+_MODELS, _MORPHOLOGIES, _MECHANISMS = "models", "morphologies", "mechanisms"
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,10 @@ class SonataCircuit:
 
     Attributes:
         config: The circuit's configuration, which names the others (JSON).
-        nodes: Nodes (HDF5).
+        nodes: Nodes, the cells (HDF5).
         node_types: Types of nodes, one for each model of each population (CSV, separated by spaces).
+        virtual_nodes: Fibres of stimuli; None without stimuli.
+        virtual_node_types: Their types; None likewise.
         edges: Edges (HDF5); None without projections.
         edge_types: Types of edges, one for each projection; None likewise.
         spikes: Spikes; None if not given.
@@ -45,6 +53,8 @@ class SonataCircuit:
     config: Path
     nodes: Path
     node_types: Path
+    virtual_nodes: Path | None
+    virtual_node_types: Path | None
     edges: Path | None
     edge_types: Path | None
     spikes: Path | None
@@ -67,22 +77,27 @@ def save_sonata(
     blueprint = plan.blueprint
     _check(blueprint, parameters)
     folder.mkdir(parents=True, exist_ok=True)
-    has_edges = bool(blueprint.projections)
+    has_fibres, has_edges = bool(blueprint.stimuli), bool(blueprint.projections)
     files = SonataCircuit(
         folder / "circuit_config.json",
         folder / "nodes.h5",
         folder / "node_types.csv",
+        folder / "virtual_nodes.h5" if has_fibres else None,
+        folder / "virtual_node_types.csv" if has_fibres else None,
         folder / "edges.h5" if has_edges else None,
         folder / "edge_types.csv" if has_edges else None,
         folder / "spikes.h5" if spikes is not None else None,
     )
-    _write_nodes(plan, files)
+    _write_models(blueprint, folder)
+    _write_nodes(plan, files.nodes, files.node_types)
+    if files.virtual_nodes is not None and files.virtual_node_types is not None:
+        _write_virtual_nodes(blueprint, files.virtual_nodes, files.virtual_node_types)
     if files.edges is not None and files.edge_types is not None:
         _write_edges(plan, parameters, files.edges)
         _write_table(files.edge_types, _edge_types(blueprint))
     if files.spikes is not None and spikes is not None:
         write_sonata_spikes(spikes, files.spikes)
-    _write_config(files)
+    _write_config(blueprint, files)
     return files
 
 
@@ -96,11 +111,12 @@ def _check(blueprint: CircuitBlueprint, parameters: Mapping[str, float]) -> None
         raise ModelError(f"the circuit has no parameter '{unknown}'; it has {', '.join(blueprint.parameters)}")
 
 
-def _write_nodes(plan: CircuitPlan, files: SonataCircuit) -> None:
+def _write_nodes(plan: CircuitPlan, path: Path, types_path: Path) -> None:
     import h5py
 
+    names = _template_names(plan.blueprint)
     rows: list[dict[str, Any]] = []
-    with h5py.File(files.nodes, "w") as file:
+    with h5py.File(path, "w") as file:
         _sign(file)
         for population in plan.blueprint.populations:
             first = 100 + len(rows)
@@ -110,21 +126,54 @@ def _write_nodes(plan: CircuitPlan, files: SonataCircuit) -> None:
                     "population": population.name,
                     "layer": population.layer,
                     "model_type": "biophysical",
-                    "model_name": variant.name.replace(" ", "_"),
-                    "morphology": variant.model.morphology.name,
+                    "model_template": f"hoc:{names[id(variant)]}",
+                    "morphology": Path(variant.model.morphology.name).stem,
                 }
                 for number, variant in enumerate(population.variants)
             ]
             cells = plan.placed[population.name]
-            numbers = {id(variant): first + n for n, variant in enumerate(population.variants)}
+            numbers = {id(variant): first + number for number, variant in enumerate(population.variants)}
             types = np.array([numbers[id(cell.variant)] for cell in cells])
             _write_node_population(file, population.name, types, cells)
-        for stimulus in plan.blueprint.stimuli:
-            row = dict.fromkeys(("layer", "model_name", "morphology"), "NULL")
-            number = 100 + len(rows)
-            rows.append({"node_type_id": number, "population": stimulus.name, **row, "model_type": "virtual"})
+    _write_table(types_path, rows)
+
+
+def _template_names(blueprint: CircuitBlueprint) -> dict[int, str]:
+    """A name for each model, by its identity; letters, digits and underscores, and no two alike."""
+    found: dict[int, str] = {}
+    for population in blueprint.populations:
+        for variant in population.variants:
+            name = re.sub(r"\W", "_", variant.name)
+            found.setdefault(id(variant), f"{name}_{len(found)}")
+    return found
+
+
+def _write_models(blueprint: CircuitBlueprint, folder: Path) -> None:
+    for name in (_MODELS, _MORPHOLOGIES, _MECHANISMS):
+        (folder / name).mkdir(exist_ok=True)
+    names = _template_names(blueprint)
+    variants = {id(variant): variant for population in blueprint.populations for variant in population.variants}
+    for key, variant in variants.items():
+        model = variant.model
+        text = hoc_template(model, variant.parameters, names[key])
+        (folder / _MODELS / f"{names[key]}.hoc").write_text(text, encoding="utf-8")
+        (folder / _MORPHOLOGIES / model.morphology.name).write_bytes(model.morphology.content)
+        for mechanism in (*model.mechanisms, *circuit_mechanisms()):
+            (folder / _MECHANISMS / f"{mechanism.name}.mod").write_text(mechanism.text, encoding="utf-8")
+
+
+def _write_virtual_nodes(blueprint: CircuitBlueprint, path: Path, types_path: Path) -> None:
+    import h5py
+
+    rows = [
+        {"node_type_id": number, "population": stimulus.name, "model_type": "virtual"}
+        for number, stimulus in enumerate(blueprint.stimuli, 100)
+    ]
+    with h5py.File(path, "w") as file:
+        _sign(file)
+        for number, stimulus in enumerate(blueprint.stimuli, 100):
             _write_node_population(file, stimulus.name, np.full(stimulus.fibres, number), ())
-    _write_table(files.node_types, rows)
+    _write_table(types_path, rows)
 
 
 def _write_node_population(file: Any, name: str, types: NDArray[np.intp], cells: Sequence[PlacedCell]) -> None:
@@ -154,7 +203,7 @@ def _write_edges(plan: CircuitPlan, parameters: Mapping[str, float], path: Path)
         _sign(file)
         for number, (name, contacts) in enumerate(plan.contacts.items()):
             projection = contacts.projection
-            group = file.create_group(f"edges/{projection.source}_to_{projection.target}")
+            group = file.create_group(f"edges/{_edge_population(projection)}")
             for side, of_contact in (("source", contacts.source), ("target", contacts.target)):
                 ids = group.create_dataset(f"{side}_node_id", data=of_contact.astype(np.uint64))
                 ids.attrs["node_population"] = getattr(projection, side)
@@ -217,14 +266,39 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _write_config(files: SonataCircuit) -> None:
-    networks: dict[str, list[dict[str, str]]] = {
-        "nodes": [{"nodes_file": "$BASE/nodes.h5", "node_types_file": "$BASE/node_types.csv"}]
+def _write_config(blueprint: CircuitBlueprint, files: SonataCircuit) -> None:
+    models = {
+        "type": "biophysical",
+        "morphologies_dir": f"$BASE_DIR/{_MORPHOLOGIES}",
+        "biophysical_neuron_models_dir": f"$BASE_DIR/{_MODELS}",
     }
-    if files.edges is not None:
-        networks["edges"] = [{"edges_file": "$BASE/edges.h5", "edge_types_file": "$BASE/edge_types.csv"}]
-    content = {"manifest": {"$BASE": "."}, "networks": networks}
+    cells = {population.name: models for population in blueprint.populations}
+    fibres = {stimulus.name: {"type": "virtual"} for stimulus in blueprint.stimuli}
+    projections = {_edge_population(one): {"type": "chemical"} for one in blueprint.projections}
+    networks = {
+        "nodes": _listed("node", (files.nodes, files.node_types, cells))
+        + _listed("node", (files.virtual_nodes, files.virtual_node_types, fibres)),
+        "edges": _listed("edge", (files.edges, files.edge_types, projections)),
+    }
+    content = {"manifest": {"$BASE_DIR": "."}, "networks": networks}
     files.config.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _listed(kind: str, files: tuple[Path | None, Path | None, dict[str, dict[str, str]]]) -> list[dict[str, Any]]:
+    path, types, populations = files
+    if path is None or types is None:
+        return []
+    return [
+        {
+            f"{kind}s_file": f"$BASE_DIR/{path.name}",
+            f"{kind}_types_file": f"$BASE_DIR/{types.name}",
+            "populations": populations,
+        }
+    ]
+
+
+def _edge_population(projection: Projection) -> str:
+    return f"{projection.source}_to_{projection.target}"
 
 
 def _sign(file: Any) -> None:

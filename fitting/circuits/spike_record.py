@@ -41,10 +41,10 @@ class SpikeRecord:
         self._times.resize(0)
         self._gids.resize(0)
 
-    def counts(self, after_ms: float, until_ms: float) -> NDArray[np.float64]:
-        """Spikes of each population in an interval, shape (populations,)."""
+    def counts(self, after_ms: float) -> NDArray[np.float64]:
+        """Spikes of each population since then, shape (populations,)."""
         times, units = self._own()
-        inside = units[(times > after_ms) & (times <= until_ms)]
+        inside = units[times > after_ms]
         counts = np.bincount(self._units.population_of[inside], minlength=len(self._units.populations))
         return total(self._context, counts.astype(float))
 

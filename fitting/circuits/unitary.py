@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _FOREVER_MS = 1e9
 _CLAMP_MOHM, _OPEN_MOHM = 0.01, 1e12
+# A cell whose dendrites or axon fire while its soma is clamped drifts away as soon as it is let go.
+_LARGEST_DRIFT_MV = 5.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class PairedRecording:
 
     Attributes:
         excitatory_holding_mV: Voltage that the soma is held at where the synapse excites (mV).
-        inhibitory_holding_mV: The same where it inhibits (mV): well above its reversal potential.
+        inhibitory_holding_mV: The same where it inhibits (mV): above its reversal potential, and low enough that few
+            cells fire.
         settle_ms: Time that the cell has to settle (ms).
         after_ms: Time after the spike in which the peak is looked for (ms).
         variants: Most models of a population that are measured.
@@ -46,7 +49,7 @@ class PairedRecording:
     """
 
     excitatory_holding_mV: float = -70.0
-    inhibitory_holding_mV: float = -55.0
+    inhibitory_holding_mV: float = -60.0
     settle_ms: float = 300.0
     after_ms: float = 100.0
     variants: int = 5
@@ -71,23 +74,23 @@ class UnitaryPotential:
     Attributes:
         projection: Name of the projection.
         amplitudes_mV: Peak of each pair, negative where it hyperpolarises (mV).
-        fired: Number of pairs without an amplitude, since the cell fired at this holding voltage.
+        left_out: Number of pairs without an amplitude: the cell fired, or did not stay near this holding voltage.
         holding_mV: The voltage (mV).
     """
 
     projection: str
     amplitudes_mV: tuple[float, ...]
-    fired: int
+    left_out: int
     holding_mV: float
 
     @property
     def mean_mV(self) -> float | None:
-        """Mean over pairs (mV); None if all fired."""
+        """Mean over pairs (mV); None if all were left out."""
         return float(np.mean(self.amplitudes_mV)) if self.amplitudes_mV else None
 
     @property
     def median_mV(self) -> float | None:
-        """Median over pairs (mV); None if all fired."""
+        """Median over pairs (mV); None if all were left out."""
         return float(np.median(self.amplitudes_mV)) if self.amplitudes_mV else None
 
     @property
@@ -145,6 +148,7 @@ def _holding_mV(projection: Projection, recording: PairedRecording) -> float:
 class _Held:
     """A cell that has settled: NEURON's state, the current that holds it (nA), and its voltage without a spike (mV)."""
 
+    holding_mV: float
     state: Any
     current_nA: float
     undisturbed_mV: NDArray[np.float64]
@@ -178,7 +182,7 @@ class _HeldCell:
         del self._cell
 
     def amplitudes(self, projection: Projection, gain: float, number: int) -> list[float | None]:
-        """Peak of the potential of each choice of contacts (mV); None where the cell fires.
+        """Peak of the potential of each choice of contacts (mV); None where it cannot be measured.
 
         Args:
             projection: What the contacts are like.
@@ -196,8 +200,10 @@ class _HeldCell:
         return [self._amplitude(held, netcons) for netcons in pairs]
 
     def _amplitude(self, held: _Held, netcons: Sequence[Any]) -> float | None:
+        if np.abs(held.undisturbed_mV - held.holding_mV).max() > _LARGEST_DRIFT_MV:
+            return None
         disturbed_mV = self._follow(held, netcons)
-        if max(disturbed_mV.max(), held.undisturbed_mV.max()) > self._blueprint.spike_threshold_mV:
+        if disturbed_mV.max() > self._blueprint.spike_threshold_mV:
             return None
         difference = disturbed_mV - held.undisturbed_mV
         return float(difference[np.argmax(np.abs(difference))])
@@ -233,7 +239,7 @@ class _HeldCell:
         h.continuerun(recording.settle_ms)
         state, current_nA = h.SaveState(), float(self._clamp.i)
         state.save()
-        held = _Held(state, current_nA, np.empty(0))
+        held = _Held(voltage_mV, state, current_nA, np.empty(0))
         return replace(held, undisturbed_mV=self._follow(held, []))
 
     def _follow(self, held: _Held, netcons: Sequence[Any]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 FANO_FACTOR = 1.5  # of the spikes of a population, as far as nothing is known
-_PRIOR_PLACES = 4.0  # what is expected of noise counts as much as so many differences between seeds
+_PRIOR_RATES, _PRIOR_OTHERS = 4.0, 0.5  # what is expected of noise counts as so many differences between seeds
 _LARGEST_DEVIATION = 3.0  # beyond this the loss grows linearly: one target that is far off does not drown the others
 _MISSING_DEVIATION = 10.0
 _STOPPED = 1000.0
@@ -83,8 +83,8 @@ class Judging:
     @property
     def noise(self) -> Numbers:
         """Standard deviation of one seed at each target, on the scale of planning, shape (targets,)."""
-        total = self._prior**2 * _PRIOR_PLACES + self._squares
-        return np.asarray(np.sqrt(total / (_PRIOR_PLACES + self._degrees)))
+        weight = np.where(self._logarithmic, _PRIOR_RATES, _PRIOR_OTHERS)
+        return np.asarray(np.sqrt((self._prior**2 * weight + self._squares) / (weight + self._degrees)))
 
     def planned(self, place: Place) -> Numbers:
         """Means over seeds on the scale of planning, NaN for those that are not there, shape (targets,)."""
@@ -92,9 +92,7 @@ class Judging:
 
     def errors(self, place: Place) -> Numbers:
         """Standard errors of these means."""
-        planned = self.planned(place)
-        fewer = np.where(self._logarithmic & np.isfinite(planned), self._goals - planned, 0.0)  # spikes than expected
-        return np.asarray(self.noise * np.exp(0.5 * np.clip(fewer, -3.0, 3.0)) / math.sqrt(max(place.repetitions, 1)))
+        return np.asarray(self._noise_at(self.planned(place)) / math.sqrt(max(place.repetitions, 1)))
 
     def deviations(self, place: Place, first: int = 0) -> Numbers:
         """(mean - target) / tolerance over the repetitions from `first` on, shape (targets,)."""
@@ -120,20 +118,33 @@ class Judging:
 
     def loss(self, place: Place) -> float:
         """Sum over targets of the squared deviation (Huber's, in tolerances on the scale of planning)."""
-        return float(np.sum(self.losses(place))) + (_STOPPED if place.stopped else 0.0)
-
-    def losses(self, place: Place) -> Numbers:
-        """Part of each target in the loss; a constraint costs nothing well within its tolerance."""
-        return _huber(self._planned_deviations(place))
+        return float(self.all_losses([place])[0][0])
 
     def loss_noise(self, place: Place) -> float:
         """Standard error of the loss."""
-        errors = self.errors(place) / self._widths
-        slopes = 2.0 * np.minimum(np.abs(self._planned_deviations(place)), _LARGEST_DEVIATION)
-        return float(np.sqrt(np.sum((slopes * errors) ** 2 + 2.0 * np.minimum(errors, _LARGEST_DEVIATION) ** 4)))
+        return float(self.all_losses([place])[1][0])
 
-    def _planned_deviations(self, place: Place) -> Numbers:
-        planned = self.planned(place)
+    def all_losses(self, places: Sequence[Place]) -> tuple[Numbers, Numbers]:
+        """Losses of places and their standard errors, each of shape (places,)."""
+        planned = np.array([self.planned(place) for place in places])
+        deviations = self._planned_deviations(planned)
+        seeds = np.array([[max(place.repetitions, 1)] for place in places])
+        errors = np.minimum(self._noise_at(planned) / np.sqrt(seeds) / self._widths, 1e3)
+        stopped = np.array([_STOPPED if place.stopped else 0.0 for place in places])
+        slopes = 2.0 * np.minimum(np.abs(deviations), _LARGEST_DEVIATION)
+        squares = (slopes * errors) ** 2 + 2.0 * np.minimum(errors, _LARGEST_DEVIATION) ** 4
+        return np.sum(_huber(deviations), axis=1) + stopped, np.sqrt(np.sum(squares, axis=1))
+
+    def losses(self, place: Place) -> Numbers:
+        """Part of each target in the loss; a constraint costs nothing well within its tolerance."""
+        return _huber(self._planned_deviations(self.planned(place)))
+
+    def _noise_at(self, planned: Numbers) -> Numbers:
+        """Noise of one seed where means are not at their targets: fewer spikes, more noise."""
+        fewer = np.where(self._logarithmic & np.isfinite(planned), self._goals - planned, 0.0)
+        return np.asarray(self.noise * np.exp(0.5 * np.clip(fewer, -3.0, 3.0)))
+
+    def _planned_deviations(self, planned: Numbers) -> Numbers:
         deviations = np.where(np.isfinite(planned), (planned - self._goals) / self._widths, _MISSING_DEVIATION)
         inside = np.sign(deviations) * np.maximum(np.abs(deviations) - 0.5, 0.0)
         return np.where(self._constraints, inside, deviations)
@@ -155,10 +166,11 @@ class Judging:
         for target, noise in zip(self.targets, self.noise, strict=True):
             error = noise / math.sqrt(seeds)
             if error > target.width:
+                unit = f" {target.unit}" if target.unit else ""
                 size = error * (target.target if target.logarithmic else 1.0)
                 sentences.append(
-                    f"the tolerance of {target.key}, {target.tolerance:.3g} {target.unit}, is smaller than the "
-                    f"standard error of a mean over {seeds} seeds, {size:.3g} {target.unit}: longer trials or more "
+                    f"the tolerance of {target.key}, {target.tolerance:.3g}{unit}, is smaller than the "
+                    f"standard error of a mean over {seeds} seeds, {size:.3g}{unit}: longer trials or more "
                     "seeds are needed to tell whether it is met"
                 )
         return sentences
@@ -172,4 +184,7 @@ def _huber(deviations: Numbers) -> Numbers:
 def best_place(judging: Judging, places: Sequence[Place]) -> Place | None:
     """The place of the smallest loss among those with a result, where a loss known less well counts as larger."""
     known = [place for place in places if place.outcomes]
-    return min(known, key=lambda place: judging.loss(place) + judging.loss_noise(place), default=None)
+    if not known:
+        return None
+    losses, noise = judging.all_losses(known)
+    return known[int(np.argmin(losses + noise))]

@@ -58,11 +58,11 @@ class RecipeSettings:
         tuned_bounds: Of gains tuned before, while the next layer is.
         circuit_bounds: Of all gains in the full circuit.
         projection_bounds: Of single projections, and of backgrounds beside them.
+        aimed_tolerance: Part of the tolerances that the stages before the last aim at: what is only just met with some
+            seeds is not with others.
         budget: Largest number of simulations of a stage.
         proposals: Where places come from (see `TuningStage`).
         stopping: Whether trials that run away or fall silent are stopped.
-        populations_first: Whether populations are tuned one by one before their layer is, all others replayed: where
-            each fires at its target given the targets of the others, the layer has a fixed point there.
         spectrum_knobs: What is free for the spectrum; none for modulations of the background and I->E of all layers.
     """
 
@@ -78,10 +78,10 @@ class RecipeSettings:
     tuned_bounds: tuple[float, float] = (0.9, 1.1)
     circuit_bounds: tuple[float, float] = (0.5, 2.0)
     projection_bounds: tuple[float, float] = (0.67, 1.5)
+    aimed_tolerance: float = 0.7
     budget: int = 80
     proposals: tuple[str, ...] = (JACOBIAN, SAMPLED, JACOBIAN, PROBE)
     stopping: bool = True
-    populations_first: bool = True
     spectrum_knobs: tuple[Knob, ...] = ()
 
 
@@ -117,8 +117,6 @@ def standard_recipe(
     """The stages of the recipe.
 
     1. "background": each population alone to its unconnected rate, by root finding, all in the same simulations.
-       Then "L4_E alone" and so on: each population with all the others replayed at their target rates, by the gain of
-       the excitation it receives; cheap, and after it layers begin near their targets.
     2. "L4 alone": the layer simulated, all others replayed at their target rates. Free are for each of its populations
        the gain of all excitation and that of all inhibition that it receives (E->E, I->E, E->I and I->I, these two by
        type of interneuron).
@@ -128,7 +126,8 @@ def standard_recipe(
     6. "spectrum": where there are targets beside rates; rates become constraints.
     7. "fresh seeds": the result scored anew.
 
-    Stages 1 to 4 only prepare: if one of them is not met, the next goes on from its best place.
+    Stages before the last only prepare: if one of them is not met, the next goes on from its best place. Whether the
+    tuning has succeeded is decided by the last, with the whole tolerances and seeds that nothing was chosen by.
 
     Args:
         layers: The layers, in the order of tuning.
@@ -142,10 +141,7 @@ def standard_recipe(
     """
     recipe = _Recipe(tuple(layers), tuple(targets), sizes, tuple(parameters), settings)
     stages = [recipe.background()]
-    for n, layer in enumerate(layers):
-        if settings.populations_first:
-            alone = (recipe.population_alone(layer, population) for population in layer.populations)
-            stages += [stage for stage in alone if stage is not None]
+    for n in range(len(layers)):
         stages.append(recipe.layer_alone(n))
         if n > 0:
             stages.append(recipe.layers_together(n, stages[-1].name))
@@ -185,34 +181,20 @@ class _Recipe:
             if names:
                 targets.append(rate_target(name, wanted, rate.tolerance / rate.target * wanted))
                 effects = {targets[-1].key: _BACKGROUND_SLOPE}
-                knobs.append(Knob(f"background {name}", names, self.settings.background_bounds, effects))
+                knobs.append(
+                    Knob(f"background {name}", names, self.settings.background_bounds, effects, coupling=False)
+                )
         if not knobs:
             raise CampaignError("no population has a background that could be tuned")
         simulated = replace(self._simulated(self.populations), connected=False, limits=None)
         stage = self._stage("background", knobs, targets, simulated, ())
         return replace(stage, proposals=(ROOT,))
 
-    def population_alone(self, layer: TuningLayer, population: str) -> TuningStage | None:
-        knobs = [k for k in self._gains(layer, self.settings.layer_bounds) if k.name == f"E->{population}"]
-        if not knobs:
-            return None
-        simulated, targets = self._simulated((population,)), self._rates((population,))
-        stage = self._stage(f"{population} alone", knobs, targets, replace(simulated, limits=None), ("background",))
-        budget = 3 * (self.settings.seeds + self.settings.confirming_seeds)
-        return replace(stage, proposals=(ROOT,), budget=budget)
-
     def layer_alone(self, n: int) -> TuningStage:
         layer = self.layers[n]
         knobs = self._gains(layer, self.settings.layer_bounds)
         simulated = self._simulated(layer.populations)
-        after = ("background", *self._alone(layer))
-        return self._stage(f"{layer.name} alone", knobs, self._rates(layer.populations), simulated, after)
-
-    def _alone(self, layer: TuningLayer) -> tuple[str, ...]:
-        if not self.settings.populations_first:
-            return ()
-        stages = [self.population_alone(layer, population) for population in layer.populations]
-        return tuple(stage.name for stage in stages if stage is not None)
+        return self._stage(f"{layer.name} alone", knobs, self._rates(layer.populations), simulated, ("background",))
 
     def layers_together(self, n: int, alone: str) -> TuningStage:
         tuned = [knob for layer in self.layers[:n] for knob in self._gains(layer, self.settings.tuned_bounds)]
@@ -238,18 +220,17 @@ class _Recipe:
                     knobs.append(Knob(f"{source}->{target}", names, bounds, {key: slope / 4.0}))
             names = self._backgrounds(target)
             if names:
-                knobs.append(Knob(f"background {target}", names, bounds, {key: 1.0}))
-        targets = self._rates(self.populations)
+                knobs.append(Knob(f"background {target}", names, bounds, {key: 1.0}, coupling=False))
+        targets = self._narrowed(self._rates(self.populations))
         simulated = self._simulated(self.populations)
         stage = self._stage("single projections", knobs, targets, simulated, ("full circuit",))
-        return replace(stage, patience=30, required=True)
+        return replace(stage, patience=25)
 
     def spectrum(self) -> TuningStage:
         targets = [*self.spectral, *(replace(rate, constraint=True) for rate in self._rates(self.populations))]
         simulated = replace(self._simulated(self.populations), duration_ms=self.settings.spectrum_ms, signals=True)
         knobs = self.settings.spectrum_knobs or self._spectrum_knobs()
-        stage = self._stage("spectrum", knobs, targets, simulated, ("single projections",))
-        return replace(stage, required=True)
+        return self._stage("spectrum", knobs, self._narrowed(targets), simulated, ("single projections",))
 
     def fresh_seeds(self, before: str) -> TuningStage:
         targets = [*self._rates(self.populations), *self.spectral]
@@ -293,6 +274,9 @@ class _Recipe:
     def _rates(self, populations: Sequence[str]) -> list[TuningTarget]:
         return [self.rates[name] for name in populations]
 
+    def _narrowed(self, targets: Sequence[TuningTarget]) -> list[TuningTarget]:
+        return [replace(target, tolerance=target.tolerance * self.settings.aimed_tolerance) for target in targets]
+
     def _present(self, *patterns: str) -> tuple[str, ...]:
         return tuple(name for name in self.parameters if any(fnmatchcase(name, pattern) for pattern in patterns))
 
@@ -317,7 +301,7 @@ class _Recipe:
 
     def _spectrum_knobs(self) -> tuple[Knob, ...]:
         bounds = self.settings.circuit_bounds
-        knobs = [Knob(name, (name,), bounds) for name in self._present("modulation:*")]
+        knobs = [Knob(name, (name,), bounds, coupling=False) for name in self._present("modulation:*")]
         for layer in self.layers:
             names = {f"I->{name}" for name in layer.excitatory}
             knobs += [knob for knob in self._gains(layer, bounds) if knob.name in names]
@@ -325,7 +309,9 @@ class _Recipe:
             background = self._backgrounds(name)
             if background:
                 narrow = self.settings.projection_bounds
-                knobs.append(Knob(f"background {name}", background, narrow, {self.rates[name].key: 1.0}))
+                knobs.append(
+                    Knob(f"background {name}", background, narrow, {self.rates[name].key: 1.0}, coupling=False)
+                )
         return tuple(knobs)
 
 

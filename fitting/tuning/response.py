@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-SLOPE_STD = 0.7  # how far slopes are expected to lie from what is expected of them
-_CURVATURE = 0.2  # error of a straight line at a distance d, on the logarithmic scale: _CURVATURE d^2
+SLOPE_STD = 1.5  # how far slopes are expected to lie from what is expected of them
+_CURVATURE = 0.5  # error of a straight line at a distance d, on the logarithmic scale: _CURVATURE d^2
 _LEVEL_STD = 5.0
 _BOUND_REACH = 4.0  # a bound says that a target is off by so many tolerances at least: a jump is no slope
 
@@ -100,8 +100,8 @@ def fit_response(judging: Judging, places: Sequence[Place], centre: Sequence[flo
     middle = np.asarray(centre, dtype=float)
     known = [place for place in places if place.outcomes]
     offsets = np.array([place.position for place in known], dtype=float).reshape(len(known), len(middle)) - middle
-    planned = np.array([judging.planned(place) for place in known]).reshape(len(known), -1)
-    errors = np.array([judging.errors(place) for place in known]).reshape(len(known), -1)
+    planned = np.array([judging.planned(place) for place in known]).reshape(len(known), len(judging.targets))
+    errors = np.array([judging.errors(place) for place in known]).reshape(len(known), len(judging.targets))
     variances = errors**2 + (_CURVATURE * np.sum(offsets**2, axis=1)[:, np.newaxis]) ** 2
     stopped = np.array([place.stopped for place in known], dtype=bool)
     lines, covariances = [], []

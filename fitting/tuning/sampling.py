@@ -38,7 +38,10 @@ class Sampling:
             for knob, low, high in zip(stage.free, box.low, box.high, strict=True)
         ]
         positions = [
-            [dimension.position(x) for dimension, x in zip(self._dimensions, place.position, strict=True)]
+            [
+                min(max(dimension.position(x), 0.0), 1.0)
+                for dimension, x in zip(self._dimensions, place.position, strict=True)
+            ]
             for place in start
         ]
         self._search = make_search(

@@ -30,12 +30,15 @@ class Knob:
         bounds: Smallest and largest factor, relative to what earlier stages reached.
         effects: Expected slope of the targets that it acts on, by key: change of the logarithm of a rate (or of the
             value itself) for that of the factor's logarithm. It guides the first steps, until slopes are measured.
+        coupling: Whether it couples populations, as gains of weights do and backgrounds do not: a stage that gets
+            nowhere begins again with couplings lowered.
     """
 
     name: str
     parameters: tuple[str, ...]
     bounds: tuple[float, float] = (0.25, 4.0)
     effects: Mapping[str, float] = field(default_factory=dict)
+    coupling: bool = True
 
     def __post_init__(self) -> None:
         low, high = self.bounds
@@ -94,7 +97,9 @@ class TuningStage:
 
     A place is first simulated with one seed. Where no target is off by more than its tolerance and the noise, more
     seeds follow, `seeds` altogether; where the means are within all tolerances, it is confirmed on `confirming_seeds`
-    further ones. It is accepted when the means over these alone are within all tolerances, and those over all seeds.
+    further ones. It is accepted when the means over these alone are within all tolerances, and those over all seeds; it
+    gets more seeds, twice as many at most, as long as the noise leaves this open. The place that a stage starts from
+    gets two seeds in any case, four where there are targets beside rates, to know the noise.
 
     Attributes:
         name: Its name.
@@ -104,7 +109,8 @@ class TuningStage:
         seeds: Seeds of a place that looks good, before it is confirmed.
         confirming_seeds: Further seeds.
         budget: Largest number of simulations; at least what an acceptance takes.
-        patience: Places without progress beyond the noise after which it is given up; None: 12 and two for each knob.
+        patience: Places without progress beyond the noise after which it begins again with couplings halved, then
+            quartered, where bounds allow, and is given up after that; None: 10 and half the number of knobs.
         proposals: Where places come from, in turn: "jacobian", "jacobian_sampled", "probe", or any search of
             fitting/search ("optuna_tpe", "optuna_cma_es", ...); ("root",) where each knob acts on one target alone.
         after: Names of earlier stages that it starts from.
@@ -130,8 +136,8 @@ class TuningStage:
 
     @property
     def patience_places(self) -> int:
-        """Places without progress after which it is given up."""
-        return self.patience if self.patience is not None else 12 + 2 * len(self.free)
+        """Places without progress after which it begins again."""
+        return self.patience if self.patience is not None else 10 + len(self.free) // 2
 
 
 def _problem(stage: TuningStage) -> str | None:

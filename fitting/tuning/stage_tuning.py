@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from rheobase.fitting.tuning.stage import TuningStage
     from rheobase.fitting.tuning.trials import Outcome
 
-REFERENCE = "reference"
+REFERENCE, WEAKENED = "reference", "weakened"
 _LONGEST = 2  # a place is left after so many times the seeds that it takes to accept it
+_ENOUGH = 2  # stopped places in a row, after which no further step is tried
+_WEAKER = (0.5, 0.25)  # couplings of the restarts
+_ELSEWHERE = 0.3  # a restart is this far, in some logarithm of a factor, from where it began before
 _BEGINNING = 3  # best places that a sampler begins with
 
 
@@ -48,6 +51,10 @@ class StageTuning(Protocol):
     stage: TuningStage
     judging: Judging
     places: list[Place]
+
+    @property
+    def current_places(self) -> list[Place]:
+        """Those that a new place is held against: all, or all since a restart."""
 
     @property
     def open(self) -> bool:
@@ -94,13 +101,23 @@ class PlaceTuning:
         self.box = Box(bounds[:, 0], bounds[:, 1])
         self._seed = seed
         self._rng = np.random.default_rng([seed, 1])
-        expected = expected_slopes(stage.targets, stage.free, measured)
-        self._steps = JacobianSteps(self.judging, self.box, expected, self._rng)
+        slopes = expected_slopes(stage.targets, stage.free, measured)
+        self._steps = JacobianSteps(self.judging, self.box, slopes, self._rng)
         self._samplers: dict[str, Sampling] = {}
         self._needed = stage.seeds + stage.confirming_seeds
+        known_noise = all(target.logarithmic for target in stage.targets)  # Poisson's
+        self._first_seeds = min(2 if known_noise else 4, self._needed)
         self._turn = 0
         self._results_at_step = -1
         self._without_progress = 0
+        self._stopped_in_a_row = 0
+        self._first = 0
+        self._restarts = self._weakened()
+
+    @property
+    def current_places(self) -> list[Place]:
+        """Places since the last restart."""
+        return self.places[self._first :]
 
     @property
     def open(self) -> bool:
@@ -120,6 +137,7 @@ class PlaceTuning:
         """Trust region, patience and samplers, once for each place."""
         if place.repetitions > 1:
             return
+        self._stopped_in_a_row = self._stopped_in_a_row + 1 if place.stopped else 0
         self._without_progress = 0 if news.improved else self._without_progress + 1
         if place.origin in (JACOBIAN, SAMPLED):
             self._steps.learn(place, news.improved, news.worsened)
@@ -136,9 +154,7 @@ class PlaceTuning:
         """Whether the budget is spent, or there was no progress for too long and the best is not even near."""
         if not self.open:
             return all(place.asked == place.repetitions for place in self.places)
-        best = best_place(self.judging, self.places)
-        stagnant = self._without_progress >= self.stage.patience_places
-        return stagnant and best is not None and not self.judging.near(best)
+        return not self._restarts and self._stagnant
 
     def best(self) -> Place | None:
         """The accepted place, or the one with the smallest loss."""
@@ -149,6 +165,13 @@ class PlaceTuning:
         best = self.best()
         return None if best is None else self._steps.response(self.places, best.position)
 
+    @property
+    def _stagnant(self) -> bool:
+        best = best_place(self.judging, self.current_places)
+        if best is None or self.judging.near(best):
+            return False
+        return self._without_progress >= self.stage.patience_places
+
     def _accepted(self) -> Place | None:
         for place in self.places:
             confirmed = place.repetitions >= self._needed and self.judging.within(place)
@@ -158,6 +181,8 @@ class PlaceTuning:
 
     def _wanted(self, place: Place) -> int:
         """Seeds that a place deserves as far as it is known: cheap first, more where the noise leaves it open."""
+        if place.number == 0 and not place.stopped and place.repetitions < self._first_seeds:
+            return self._first_seeds
         if place.repetitions >= _LONGEST * self._needed or not self.judging.near(place):
             return 0
         response = self._steps.response(self.places, place.position)
@@ -172,18 +197,38 @@ class PlaceTuning:
     def _new_position(self) -> tuple[str, tuple[float, ...]]:
         if not self.places:
             return REFERENCE, self.box.clipped(np.zeros(len(self.stage.free)))
+        if self._restarts and self._stagnant:
+            return self._restart()
         results = sum(place.repetitions for place in self.places)
         kind = self.stage.proposals[self._turn % len(self.stage.proposals)]
         self._turn += 1
-        best = best_place(self.judging, self.places)
+        best = best_place(self.judging, self.current_places)
         if kind not in (JACOBIAN, SAMPLED, PROBE):
             return kind, self._sampler(kind).propose(len(self.places))
         if best is None:
             return PROBE, self.box.clipped(self._rng.normal(0.0, 0.2, len(self.stage.free)))
         if kind == JACOBIAN and self._results_at_step == results:  # it would be the same step once more
             kind = SAMPLED
+        if self._stopped_in_a_row >= _ENOUGH and not best.stopped:  # slopes mislead: measure them
+            kind = PROBE
         self._results_at_step = results if kind == JACOBIAN else self._results_at_step
         return kind, self._steps.propose(kind, self.places, best)
+
+    def _restart(self) -> tuple[str, tuple[float, ...]]:
+        self._first = len(self.places)
+        self._without_progress = self._stopped_in_a_row = 0
+        self._steps.restart()
+        return WEAKENED, self._restarts.pop(0)
+
+    def _weakened(self) -> list[tuple[float, ...]]:
+        """Couplings lowered: a circuit that its background drives is steady, where a strongly coupled one jumps."""
+        coupling = np.array([knob.coupling for knob in self.stage.free])
+        found = [np.zeros(len(coupling))]
+        for factor in _WEAKER:
+            position = np.array(self.box.clipped(np.where(coupling, np.log(factor), 0.0)))
+            if np.max(np.abs(position - found[-1])) > _ELSEWHERE:
+                found.append(position)
+        return [tuple(position.tolist()) for position in found[1:]]
 
     def _sampler(self, name: str) -> Sampling:
         if name not in self._samplers:
@@ -206,6 +251,11 @@ class RootTuning:
         self.judging = Judging(stage, sizes)
         self.places: list[Place] = []
         self._roots = RootFinding(stage, self.judging)
+
+    @property
+    def current_places(self) -> list[Place]:
+        """All places."""
+        return self.places
 
     @property
     def open(self) -> bool:
@@ -255,6 +305,11 @@ class Rescoring:
         self.judging = Judging(stage, sizes)
         self.places: list[Place] = [Place(0, (), REFERENCE)]
         self._needed = stage.seeds + stage.confirming_seeds
+
+    @property
+    def current_places(self) -> list[Place]:
+        """All places."""
+        return self.places
 
     @property
     def open(self) -> bool:
@@ -308,7 +363,7 @@ class Convergence:
     def learn(self, tuning: StageTuning, place: Place, repetition: int, outcome: Outcome) -> None:
         """Give a place its outcome, and all who want to know the news."""
         judging = tuning.judging
-        best = best_place(judging, tuning.places)
+        best = best_place(judging, tuning.current_places)
         before = None if best is None else judging.loss(best)
         noise_before = 0.0 if best is None else judging.loss_noise(best)
         place.outcomes[repetition] = outcome

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FIRST_RADIUS = math.log(2.0)
 _LARGEST_RADIUS = math.log(4.0)
-_SMALLEST_RADIUS = 0.1
+_SMALLEST_RADIUS = 0.03
 _RECOVERY = 1.15
 _DAMPING = 0.5  # moving every knob by a factor of e costs as much as half a tolerance
 _HOMING = 0.3  # likewise for being away from where the stage began: of two solutions the modest one
@@ -98,7 +98,7 @@ class JacobianSteps:
 
         Args:
             kind: "jacobian" for the most likely step, "jacobian_sampled" for one by slopes drawn within their errors,
-                "probe" for a step aside in the direction in which slopes are least known.
+                "probe" for one in the direction in which slopes are least known.
             places: All places of the stage.
             best: The best of them.
         """
@@ -108,10 +108,10 @@ class JacobianSteps:
         if kind == SAMPLED:
             damping = _DAMPING * float(self._rng.choice([0.5, 1.0, 2.0]))
             position = gauss_newton(response.drawn(self._rng), self._judging.targets, box, damping)
+        elif kind == PROBE:
+            position = centre + self._radius * self._least_known(response)
         else:
             position = gauss_newton(response, self._judging.targets, box, _DAMPING)
-        if kind == PROBE:
-            position = position + 0.5 * self._radius * self._least_known(response)
         for _ in range(_HALVINGS):
             if best.stopped or not _resembles_stopped(position, places):
                 break
@@ -119,11 +119,19 @@ class JacobianSteps:
         return self._box.clipped(position)
 
     def _least_known(self, response: Response) -> Numbers:
-        """Direction of the largest uncertainty, in tolerances, with a sign by chance and 1 as its largest part."""
+        """Direction of the largest uncertainty, in tolerances; 1 is its largest part, and it points to the goals."""
         widths = np.array([target.width for target in self._judging.targets])
         together = np.sum(response.covariances[:, 1:, 1:] / widths[:, np.newaxis, np.newaxis] ** 2, axis=0)
         direction = np.linalg.eigh(together)[1][:, -1]
-        return np.asarray(direction * float(self._rng.choice([-1.0, 1.0])) / np.max(np.abs(direction)))
+        distances = np.array([target.goal for target in self._judging.targets]) - response.level
+        towards = float(
+            np.sum(np.clip(distances / widths, -_FARTHEST, _FARTHEST) * (response.slopes @ direction) / widths)
+        )
+        return np.asarray(direction * math.copysign(1.0, towards) / np.max(np.abs(direction)))
+
+    def restart(self) -> None:
+        """Begin with the first trust region again, elsewhere."""
+        self._radius = FIRST_RADIUS
 
     def learn(self, place: Place, improved: bool, worsened: bool) -> None:
         """Grow the trust region after a step that improved, shrink it after one that made things worse.

@@ -26,7 +26,7 @@ def verdict_of(tuning: StageTuning) -> Verdict:
     if best is None:
         return Verdict(False, ("no simulation has ended",))
     if all(place.stopped for place in tuning.places if place.outcomes):
-        return Verdict(False, (_all_stopped(best), *_bounds(tuning, best)))
+        return Verdict(False, (_all_stopped(tuning), *_bounds(tuning, best)))
     off = _off_sentence(tuning, best)
     response = tuning.response()
     if response is None:
@@ -87,9 +87,10 @@ def _off_sentence(tuning: StageTuning, best: Place) -> str:
     return f"at the best place found, the mean over {runs} of {'; of '.join(parts)}"
 
 
-def _all_stopped(best: Place) -> str:
-    reason = next(outcome.stopped for outcome in best.outcomes.values() if outcome.stopped is not None)
-    return f"every simulation was stopped early, the best of them because {reason}"
+def _all_stopped(tuning: StageTuning) -> str:
+    outcomes = (outcome for place in tuning.places for outcome in place.outcomes.values())
+    reason = next(outcome.stopped for outcome in outcomes if outcome.stopped is not None)
+    return f"every simulation was stopped early, the first of them because {reason}"
 
 
 def _box(tuning: StageTuning) -> Box:

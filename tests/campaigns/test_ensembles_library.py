@@ -61,7 +61,7 @@ def test_its_models_are_different(name: str) -> None:
     )
     apart = np.linalg.norm(places[:, None] - places[None], axis=2)[np.triu_indices(len(places), 1)]
     assert apart.min() > 0.05, "in the unit cube of the free parameters"
-    assert np.median(apart) > 0.3
+    assert np.median(apart) > 0.2
 
 
 @pytest.mark.parametrize("name", ETYPES)

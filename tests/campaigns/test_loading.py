@@ -14,7 +14,14 @@ import pytest
 
 from rheobase.campaigns import cli
 from rheobase.campaigns.building import build_model
-from rheobase.campaigns.loading import channel_sets, find_campaign, find_ready, library, load_campaign
+from rheobase.campaigns.loading import (
+    channel_sets,
+    find_campaign,
+    find_ready,
+    library,
+    load_any_campaign,
+    load_campaign,
+)
 from rheobase.features.errors import CampaignError, ModelError
 from rheobase.features.nwb_writer import write_nwb
 from rheobase.features.recording import Recording
@@ -476,7 +483,7 @@ def test_from_a_shell(tmp_path: Path) -> None:
 
 def test_ready_files_can_be_read() -> None:
     for path in library().values():
-        load_campaign(path)
+        load_any_campaign(path)
     assert "neocortical_pyramidal" in channel_sets()
 
 

@@ -53,6 +53,12 @@ def test_following_clicks() -> None:
     assert loose[1].value < locked[1].value - 10.0
 
 
+def test_of_a_circuit_that_was_stopped_all_is_missing() -> None:
+    judged = judge_component(None, TARGET) + judge_steady_state(None, SteadyStateTarget(40.0, Target(1.0, 0.1)))
+    assert [one.key for one in judged] == ["N1_amplitude", "N1_latency", "coherence_40Hz"]
+    assert all(one.value is None and not one.met for one in judged)
+
+
 def test_refuses_targets_that_state_nothing() -> None:
     with pytest.raises(FeatureError, match="N1 states neither"):
         ComponentTarget(N1, "uV")

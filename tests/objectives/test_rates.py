@@ -31,12 +31,12 @@ def test_every_measure_that_is_named_is_judged() -> None:
     target = PopulationTarget(
         "E",
         rate_Hz=Target(3.0, 0.5),
-        rates=RateDistributionTarget(rates(np.array([2.0, 4.0])), 0.5),
+        rates=RateDistributionTarget(rates(np.array([1.0, 2.0, 6.0])), 0.5),
         cv_isi=Target(1.0, 0.2),
         synchrony=Target(0.1, 0.1),
         fraction_silent=Target(0.0, 0.1),
     )
-    measures = PopulationMeasures(rates(np.array([3.0, 5.0])), cv_isi=None, synchrony=0.25, fraction_silent=0.05)
+    measures = PopulationMeasures(rates(np.array([2.0, 3.0, 7.0])), cv_isi=None, synchrony=0.25, fraction_silent=0.05)
     judged = judge_population(measures, target)
     assert [one.key for one in judged] == [
         "rate:E", "rate_distribution:E", "cv_isi:E", "synchrony:E", "fraction_silent:E",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.campaigns.circuits.report.looks import colour_of, ticks_in_decades
+from rheobase.campaigns.circuits.report.looks import colour_of, shortened, ticks_in_decades
 from rheobase.campaigns.circuits.report.matrix import Matrix, diverging, draw_matrix, sequential
 from rheobase.campaigns.report import drawing
 
@@ -141,7 +141,7 @@ def _matrix(
 
 
 def _paint_names(axes: Axes, data: CircuitReportData) -> None:
-    kinds = {entry.name: entry.kind for entry in data.populations}
+    kinds = {shortened(entry.name): entry.kind for entry in data.populations}
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         if label.get_text() in kinds:
             label.set_color(colour_of(kinds[label.get_text()]))

@@ -24,7 +24,9 @@ LAYER_SHADE = "#f4f4f1"
 GRID = "#e6e6e3"
 
 _LETTER_POINTS = 4.4
-_SMALLEST_ROW = 1 / 30  # of the whole height: a line of text fits into it
+_LONGEST_NAME = 22
+_LETTERS_IN_ROW = 4  # of a name that runs upwards along its layer; longer ones are left out
+_SMALLEST_ROW = 1 / 20  # of the whole height: a line of text fits into it
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ def kinds_of(data: CircuitReportData) -> list[str]:
     return [kind for kind in KINDS if kind in present] + sorted(present - set(KINDS))
 
 
+def shortened(name: str) -> str:
+    """A name that leaves room for the picture."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
 def rows_of(populations: Sequence[ReportedPopulation], equal: bool = False) -> list[Row]:
     """A row for each population, one below the other.
 
@@ -82,13 +89,13 @@ def shade_layers(axes: Axes, rows: Sequence[Row], names: bool) -> None:
         rows: The rows.
         names: Whether layers are named.
     """
-    left_points = -(_LETTER_POINTS * max(len(row.population.name) for row in rows) + 16.0)
+    left_points = -(_LETTER_POINTS * max(len(shortened(row.population.name)) for row in rows) + 16.0)
     for place, (layer, together) in enumerate(groupby(rows, key=lambda row: row.population.layer)):
         group = list(together)
         top, bottom = group[0].top, group[-1].top + group[-1].height
         if place % 2 == 0:
             axes.axhspan(top, bottom, color=LAYER_SHADE, linewidth=0, zorder=0)
-        if names and layer:
+        if names and layer and len(layer) <= _LETTERS_IN_ROW * len(group):
             axes.annotate(
                 layer, (0.0, 0.5 * (top + bottom)), (left_points, 0.0), xycoords=axes.get_yaxis_transform(),
                 textcoords="offset points", rotation=90, ha="center", va="center", fontsize=8.5, fontweight="bold",
@@ -98,7 +105,7 @@ def shade_layers(axes: Axes, rows: Sequence[Row], names: bool) -> None:
 
 def name_rows(axes: Axes, rows: Sequence[Row]) -> None:
     """Names of the populations, in their colours, as tick labels."""
-    axes.set_yticks([row.middle for row in rows], [row.population.name for row in rows])
+    axes.set_yticks([row.middle for row in rows], [shortened(row.population.name) for row in rows])
     axes.tick_params(axis="y", length=0)
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_color(colour_of(row.population.kind))

@@ -28,11 +28,12 @@ def main_figure(data: CircuitReportData) -> Figure | None:
         return None
     lower = has_spectrum(data) or bool(data.gains)
     with drawing.style():
-        figure = drawing.new_figure(drawing.PAGE_WIDTH_IN, _UPPER_IN + lower * _LOWER_IN)
+        upper_in = min(2.2 + 0.3 * len(data.populations), _UPPER_IN)
+        figure = drawing.new_figure(drawing.PAGE_WIDTH_IN, upper_in + lower * _LOWER_IN)
         if not lower:
             _draw_populations(figure, data)
             return figure
-        parts = figure.subfigures(2, 1, height_ratios=[_UPPER_IN, _LOWER_IN], hspace=0.02, squeeze=False)
+        parts = figure.subfigures(2, 1, height_ratios=[upper_in, _LOWER_IN], hspace=0.02, squeeze=False)
         upper, below = parts[0, 0], parts[1, 0]
         _draw_populations(upper, data)
         _draw_lower(below, data)
@@ -72,7 +73,9 @@ def _draw_populations(figure: Figure | SubFigure, data: CircuitReportData) -> No
         columns[0].set_xlabel("Time (ms)")
         columns[0].set_title(f"Spikes of {sum(entry.size for entry in data.populations)} cells")
     if data.rates:
-        draw_rates(columns[-1], data, rows)
+        whole = rows[-1].top + rows[-1].height
+        # A tall row has its marks within a line's height of its middle, as the low ones do.
+        draw_rates(columns[-1], data, rows, half=min(0.36 * min(row.height for row in rows), 0.02 * whole))
         columns[-1].set_title(_rates_title(data))
     name_rows(columns[0], rows)
     for axes in columns[1:]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rheobase.campaigns.circuits.report.looks import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -47,8 +49,8 @@ def draw_matrix(axes: Axes, matrix: Matrix, colours: Colormap, norm: Normalize) 
         norm: From values to colours.
     """
     image = axes.imshow(matrix.values, cmap=colours, norm=norm, aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(matrix.rows)), list(matrix.rows))
-    axes.set_xticks(range(len(matrix.columns)), list(matrix.columns), rotation=90)
+    axes.set_yticks(range(len(matrix.rows)), [shortened(name) for name in matrix.rows])
+    axes.set_xticks(range(len(matrix.columns)), [shortened(name) for name in matrix.columns], rotation=90)
     axes.tick_params(which="both", length=0)
     axes.set_xticks(np.arange(len(matrix.columns) + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(len(matrix.rows) + 1) - 0.5, minor=True)
@@ -58,7 +60,10 @@ def draw_matrix(axes: Axes, matrix: Matrix, colours: Colormap, norm: Normalize) 
     for (row, column), value in np.ndenumerate(matrix.values):
         if np.isfinite(value):
             ink = _ink(colours(norm(value)))
-            axes.text(column, row, matrix.texts[row][column], ha="center", va="center", fontsize=_LETTERS, color=ink)
+            text = axes.text(
+                column, row, matrix.texts[row][column], ha="center", va="center", fontsize=_LETTERS, color=ink
+            )
+            text.set_in_layout(False)  # it lies within the axes, and there are hundreds
     return image
 
 

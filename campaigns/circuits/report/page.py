@@ -92,6 +92,8 @@ def render_circuit_report(data: CircuitReportData) -> str:
 
 
 def _overview(data: CircuitReportData) -> Plate | None:
+    if data.spikes is None and not has_spectrum(data):
+        return None  # it would show the rates alone, which follow
     text = "A population's row is as high as it has cells, but never lower than a line of text."
     if data.spikes is not None:
         text = f"Spikes of one run with an unseen seed. {text}"
@@ -134,7 +136,7 @@ def _rates(data: CircuitReportData) -> Plate | None:
     if any(target.std_Hz is not None and not target.quantiles_Hz for target in data.rates.values()):
         text += " Grey line: one standard deviation of the units recorded in vivo to either side of the mean."
     if data.spikes is not None:
-        text += " Small ticks below: single cells of the model in one run; those that are silent at the left edge."
+        text += " Small ticks below: single cells of the model in one run; those beyond the axis stand at its ends."
     return _plate("", rates_figure(data), "rates", text)
 
 

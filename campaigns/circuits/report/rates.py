@@ -35,20 +35,21 @@ def rates_figure(data: CircuitReportData) -> Figure | None:
     with drawing.style():
         figure = drawing.new_figure(drawing.PAGE_WIDTH_IN, 0.3 * len(rows) + 1.0)
         axes = figure.subplots()
-        draw_rates(axes, data, rows)
+        draw_rates(axes, data, rows, half=0.36)
         _draw_cells(axes, data, rows)
         name_rows(axes, rows)
         shade_layers(axes, rows, names=True)
         return figure
 
 
-def draw_rates(axes: Axes, data: CircuitReportData, rows: Sequence[Row]) -> None:
+def draw_rates(axes: Axes, data: CircuitReportData, rows: Sequence[Row], half: float) -> None:
     """Target and tolerance, spread in vivo, every seed and their mean, on an axis of powers of ten.
 
     Args:
         axes: Where; populations in rows.
         data: Targets and runs.
         rows: Where populations lie; those without a target stay empty.
+        half: Half the height of the tolerance's block, as rows are measured.
     """
     found = rate_outcomes(data)
     low_Hz, high_Hz = _limits(data)
@@ -56,8 +57,6 @@ def draw_rates(axes: Axes, data: CircuitReportData, rows: Sequence[Row]) -> None
     axes.set_xlim(low_Hz, high_Hz)
     for row in rows:
         if row.population.name in data.rates:
-            # A tall row has its marks within a line's height of its middle, as the low ones do.
-            half = 0.36 * min(row.height, min(other.height for other in rows))
             _draw_target(axes, data.rates[row.population.name], row.middle, half)
             _draw_seeds(axes, found[row.population.name], row, half)
     axes.set_xlabel("Rate (Hz)")
@@ -97,10 +96,11 @@ def _draw_quantiles(axes: Axes, target: RateTarget, y: float) -> None:
 def _draw_seeds(axes: Axes, one: Repeated, row: Row, half: float) -> None:
     colour = colour_of(row.population.kind)
     seeds = [_shown(axes, value) for value in one.per_seed if value is not None]
-    axes.plot(
-        seeds, [row.middle - 0.55 * half] * len(seeds), "o", color=colour, alpha=0.6, markersize=2.8, markeredgewidth=0,
-        zorder=8, clip_on=False,
-    )  # fmt: skip
+    if seeds:
+        axes.plot(
+            seeds, [row.middle - 0.55 * half] * len(seeds), "o", color=colour, alpha=0.6, markersize=2.8,
+            markeredgewidth=0, zorder=8, clip_on=False,
+        )  # fmt: skip
     if one.judged.value is not None:
         edge, width = ("white", 0.6) if one.judged.met else (drawing.WARNING, 1.6)
         axes.plot(

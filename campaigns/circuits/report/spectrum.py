@@ -36,8 +36,16 @@ def spectrum_figure(data: CircuitReportData) -> Figure | None:
 
 
 def has_spectrum(data: CircuitReportData) -> bool:
-    """Whether there is a spectrum of the model to be shown."""
-    return data.spectrum is not None or any(run.spectrum is not None for run in data.runs)
+    """Whether there is a spectrum of the model with any power to be shown."""
+    return bool(_mean(data) or _seeds(data))
+
+
+def _mean(data: CircuitReportData) -> MeasuredSpectrum | None:
+    return data.spectrum if data.spectrum is not None and _curve(data.spectrum)[0].size else None
+
+
+def _seeds(data: CircuitReportData) -> list[MeasuredSpectrum]:
+    return [run.spectrum for run in data.runs if run.spectrum is not None and _curve(run.spectrum)[0].size]
 
 
 def draw_spectrum(axes: Axes, data: CircuitReportData) -> None:
@@ -45,14 +53,14 @@ def draw_spectrum(axes: Axes, data: CircuitReportData) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     target = data.spectrum_target
-    seeds = [run.spectrum for run in data.runs if run.spectrum is not None]
+    mean, seeds = _mean(data), _seeds(data)
     for place, one in enumerate(seeds):
         axes.plot(
             *_curve(one), color=drawing.MEMBERS, linewidth=0.7, zorder=3,
             label=("single seeds" if len(seeds) > 1 else "one seed") if place == 0 else None,
         )  # fmt: skip
-    shown = data.spectrum or seeds[0]
-    if data.spectrum is not None:
+    shown = mean or seeds[0]
+    if mean is not None:
         axes.plot(*_curve(shown), color=drawing.BEST, linewidth=1.7, zorder=5, label=f"model, mean of {len(data.runs)}")
     if target is not None:
         _draw_target(axes, target, shown)
@@ -79,8 +87,6 @@ def _curve(measured: MeasuredSpectrum) -> tuple[Numbers, Numbers]:
 
 def _range_Hz(measured: MeasuredSpectrum) -> tuple[float, float]:
     frequencies_Hz, _ = _curve(measured)
-    if not frequencies_Hz.size:
-        return _LOWEST_HZ, _HIGHEST_HZ
     return max(float(frequencies_Hz[0]), _LOWEST_HZ), min(float(frequencies_Hz[-1]), _HIGHEST_HZ)
 
 
@@ -93,10 +99,8 @@ def _fit_height(axes: Axes, shown: list[MeasuredSpectrum]) -> None:
 
 
 def _height(measured: MeasuredSpectrum, frequencies_Hz: Numbers) -> float:
-    """Mean log10 power over some frequencies; 0 for a spectrum without power."""
+    """Mean log10 power over some frequencies."""
     known_Hz, power = _curve(measured)
-    if not known_Hz.size:
-        return 0.0
     return float(np.mean(np.interp(np.log10(frequencies_Hz), np.log10(known_Hz), np.log10(power))))
 
 
@@ -137,7 +141,7 @@ def _draw_line(axes: Axes, target: SpectrumTarget | None, shown: MeasuredSpectru
             linewidth=1.0, linestyle=(0, (4, 2)), zorder=6, label=f"model's exponent {drawing.number(shown.exponent)}",
         )  # fmt: skip
     frequencies_Hz, power = _curve(shown)
-    if shown.peak_Hz is not None and frequencies_Hz.size:
+    if shown.peak_Hz is not None:
         height = float(np.interp(shown.peak_Hz, frequencies_Hz, power))
         axes.plot(
             [shown.peak_Hz], [height * 1.35], "v", color=drawing.BEST, markersize=5.5, zorder=7,

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.circuits.report.gains import magnitude_figure
-from rheobase.campaigns.circuits.report.looks import GRID, colour_of, ticks_in_decades
+from rheobase.campaigns.circuits.report.looks import GRID, colour_of, shortened, ticks_in_decades
 from rheobase.campaigns.circuits.report.outcomes import unitary_met
 from rheobase.campaigns.circuits.report.rates import TOLERANCE
 from rheobase.campaigns.report import drawing
@@ -29,7 +29,9 @@ def unitary_figure(data: CircuitReportData) -> Figure | None:
         axes = figure.subplots()
         for row, entry in enumerate(known):
             _draw_row(axes, row, entry, colour_of(kinds.get(entry.source, "")))
-        axes.set_yticks(range(len(known)), [f"{entry.source} → {entry.target}" for entry in known])
+        axes.set_yticks(
+            range(len(known)), [f"{shortened(entry.source)} → {shortened(entry.target)}" for entry in known]
+        )
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(known) - 0.4, -0.6)
         axes.set_xscale("log")

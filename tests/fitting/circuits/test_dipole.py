@@ -52,9 +52,8 @@ def test_dipole_of_a_real_cell_is_the_sum_of_places_times_currents(
 def test_dipole_does_not_depend_on_the_origin(small_cell: tuple[SegmentGeometry, np.ndarray]) -> None:
     geometry, currents = small_cell
     here, far = moment(geometry, currents), moment(shifted(geometry, (3e4, -7e3, 1e5)), currents)
-    assert far == pytest.approx(here, abs=1e-6)
-    # Also of the plain sum, which is not taken relative to the cell.
-    assert currents @ shifted(geometry, (3e4, -7e3, 1e5)).middles_um == pytest.approx(here, abs=1e-5)
+    assert np.abs(here).max() > 10.0
+    assert far == pytest.approx(here, abs=1e-5)
 
 
 def test_a_sink_below_a_source_points_up() -> None:

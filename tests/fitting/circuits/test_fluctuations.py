@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -66,6 +68,22 @@ class TestProcess:
         correlations = np.corrcoef(x)[np.triu_indices(PLACES, 1)]
         assert np.abs(correlations).max() < 0.25
         assert abs(correlations.mean()) < 0.01
+
+    def test_what_is_shared_is_the_same_in_all_cells(self) -> None:
+        compartment = Compartment(time_step_ms=1.0)
+        conductance = FluctuatingConductance(4.0, 0.4, 5.0, shared="cortex")
+        sites = [
+            site
+            for gid, background in ((1, 0), (2, 0), (3, 1))
+            for site in place_fluctuations([compartment.segment] * 2, conductance, gid, background)
+        ]
+        x = record(compartment, sites, "process", 500.0)
+        assert (x == x[0]).all()
+        assert x[0].std() > 0.0
+        (other,) = place_fluctuations([compartment.segment], replace(conductance, shared="thalamus"), 4)
+        both = record(compartment, [sites[0], other], "process", 500.0)
+        assert abs(np.corrcoef(both)[0, 1]) < 0.5
+        assert (record(compartment, sites[:1], "process", 500.0, seed=12) != x[0]).any()
 
 
 def record_first(gid: int) -> NDArray[np.float64]:

@@ -7,15 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rheobase.features.activity.populations import Units
 from rheobase.features.activity.spike_trains import SpikeTrains
 from rheobase.features.errors import ModelError
 from rheobase.fitting.cells.instance import CellInstance
-from rheobase.fitting.circuits.blueprint import Background, PoissonInput, Projection
+from rheobase.fitting.cells.occupancy import vacate
+from rheobase.fitting.circuits import backgrounds
+from rheobase.fitting.circuits.blueprint import Background, PoissonInput, Projection, SpikeVolleys
 from rheobase.fitting.circuits.circuit import CircuitResponse, RateLimits
 from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
-from tests.fitting.circuits.toy_circuit import OUTSIDE, PARAMETERS, blueprint, model, trial
+from rheobase.fitting.circuits.synapses import SynapseKind
+from tests.fitting.circuits.toy_circuit import EXCITING, OUTSIDE, PARAMETERS, blueprint, model, trial
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +83,12 @@ class TestRepeatability:
         assert not same(other_circuit.simulate(trial()), response)
 
     def test_looking_at_it_changes_nothing(self, circuit: NeuronCircuit, response: CircuitResponse) -> None:
+        from neuron import h
+
         limits = RateLimits({"E": 1e4}, after_ms=10.0, every_ms=7.0)
         seen = circuit.simulate(trial(signals=True, electrodes_um=(100.0, 300.0), limits=limits))
         assert same(seen, response)
+        assert h.CVode().use_fast_imem() == 0
 
     def test_a_longer_trial_begins_with_the_shorter(self, circuit: NeuronCircuit, response: CircuitResponse) -> None:
         longer = circuit.simulate(trial(duration_ms=150.0)).spikes
@@ -91,6 +98,53 @@ class TestRepeatability:
     def test_a_cell_in_between(self, circuit: NeuronCircuit, response: CircuitResponse) -> None:
         CellInstance(model()).close()
         assert same(circuit.simulate(trial()), response)
+
+
+class TestChance:
+    def test_release_is_by_chance_and_by_the_seed(self) -> None:
+        """All that is left to chance here is which vesicles the same fibres' spikes release."""
+        volleys = SpikeVolleys("thalamus", 6, (30.0, 60.0))
+        projection = Projection("thalamus", "E", EXCITING, 0.5, in_degree=4)
+        circuit = NeuronCircuit(blueprint(projections=(projection,), backgrounds=(), stimuli=(volleys,)))
+        found = [circuit.simulate(trial(seed=seed, signals=True)).dipole for seed in (1, 2, 1)]
+        first, second, again = (dipole.values.tobytes() for dipole in found if dipole is not None)
+        assert first != second
+        assert first == again
+
+    @pytest.mark.parametrize("synapse", [OUTSIDE, EXCITING])
+    def test_poisson_trains_are_all_there(self, monkeypatch: pytest.MonkeyPatch, synapse: SynapseKind) -> None:
+        """Trains that end on one segment are played as one, unless their contacts remember their spikes."""
+        rates: list[float] = []
+
+        def noted(generator: np.random.Generator, rate_Hz: float, *rest: float | None) -> NDArray[np.float64]:
+            rates.append(rate_Hz)
+            return np.empty(0)
+
+        monkeypatch.setattr(backgrounds, "poisson_times", noted)
+        source = PoissonInput(synapse, 0.4, 25, 20.0, ("basal", "apical"))
+        NeuronCircuit(blueprint(backgrounds=(Background("E", source),))).simulate(trial(connected=False))
+        assert sum(rates) == pytest.approx(8 * 25 * 20.0)
+        assert len(rates) == 8 * 25 if synapse is EXCITING else 8 < len(rates) <= 8 * 6
+
+
+class TestClosing:
+    def test_nothing_stays_in_neuron(self, circuit: NeuronCircuit) -> None:
+        from neuron import h
+
+        vacate()  # whichever circuit was there
+        before = len(list(h.allsec())), h.List("NetCon").count(), h.List("PlayedSpikes").count()
+        circuit.simulate(trial(signals=True))
+        during = len(list(h.allsec())), h.List("NetCon").count(), h.List("PlayedSpikes").count()
+        assert during[0] == before[0] + 8 * 7 + 4 * 3
+        assert during[1] > before[1] + 100
+        circuit.close()
+        assert (len(list(h.allsec())), h.List("NetCon").count(), h.List("PlayedSpikes").count()) == before
+
+    def test_two_circuits_take_turns(self, circuit: NeuronCircuit, response: CircuitResponse) -> None:
+        other = NeuronCircuit(blueprint(seed=3))
+        first = other.simulate(trial())
+        assert same(circuit.simulate(trial()), response)
+        assert same(other.simulate(trial()), first)
 
 
 class TestParts:

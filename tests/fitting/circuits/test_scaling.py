@@ -146,7 +146,9 @@ class TestWhatCannotBeKept:
             scale_circuit(circuit(), factor, RATES)
 
     def test_too_few_cells(self) -> None:
-        with pytest.raises(ModelError, match=r"E->I: 40 presynaptic cells for each would become 0, .* at least 0\.025"):
+        with pytest.raises(
+            ModelError, match=r"E->E: 79\.8 presynaptic cells for each would become 0\.6, .* at least 0\.013"
+        ):
             scale_circuit(circuit(), 0.01, RATES)
 
     def test_unknown_rate(self) -> None:

@@ -16,6 +16,7 @@ from rheobase.fitting.circuits.sonata_saving import SonataCircuit, save_sonata
 from tests.fitting.circuits.toy_circuit import blueprint, trial
 
 PARAMETERS = {"weight:I->E": 1.5}
+FILES_OF_CELLS = {"nodes.h5", "node_types.csv", "circuit_config.json", "models", "morphologies", "mechanisms"}
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +46,15 @@ class TestOurReader:
         assert files.spikes is not None
         nodes = [SonataNodes(files.nodes, files.node_types, ("layer",))]
         found = read_sonata_spikes(files.spikes, (20.0, 120.0), nodes)
-        assert set(found.units.populations) == {"E L1", "I L1", "thalamus NULL"}
+        assert set(found.units.populations) == {"E L1", "I L1"}
 
 
 class TestLibsonata:
     def test_nodes(self, circuit: NeuronCircuit, files: SonataCircuit) -> None:
         libsonata = pytest.importorskip("libsonata")
         storage = libsonata.NodeStorage(str(files.nodes))
-        assert storage.population_names == {"E", "I", "thalamus"}
+        assert storage.population_names == {"E", "I"}
+        assert libsonata.NodeStorage(str(files.virtual_nodes)).open_population("thalamus").size == 6
         nodes = storage.open_population("I")
         assert nodes.size == 4
         depths = nodes.get_attribute("z", libsonata.Selection([(0, 4)]))
@@ -93,11 +95,21 @@ class TestFiles:
             assert set(file["edges/I_to_E/edge_type_id"][:].tolist()) == {102}
         assert sum("biophysical" in line for line in files.node_types.read_text().splitlines()) == 6
 
+    def test_models(self, files: SonataCircuit) -> None:
+        folder = files.config.parent
+        models = sorted(path.name for path in (folder / "models").iterdir())
+        assert len(models) == 6
+        text = (folder / "models" / models[0]).read_text()
+        assert f"begintemplate {models[0].removesuffix('.hoc')}" in text
+        assert "gnabar_hh = 0.12" in text
+        assert {path.name for path in (folder / "morphologies").iterdir()} == {"pyramid.swc", "interneuron.swc"}
+        assert (folder / "mechanisms" / "ExcitatoryReceptors.mod").is_file()
+
     def test_without_projections_and_spikes(self, tmp_path: Path) -> None:
-        plan = NeuronCircuit(blueprint(projections=())).plan
+        plan = NeuronCircuit(blueprint(projections=(), stimuli=())).plan
         files = save_sonata(plan, {}, tmp_path)
         assert files.edges is files.edge_types is files.spikes is None
-        assert {path.name for path in tmp_path.iterdir()} == {"nodes.h5", "node_types.csv", "circuit_config.json"}
+        assert {path.name for path in tmp_path.iterdir()} == FILES_OF_CELLS
 
     def test_slash(self, tmp_path: Path) -> None:
         changed = tuple(replace(one, name=one.name.replace("I", "L2/3")) for one in blueprint().populations)

@@ -70,9 +70,9 @@ def test_potentials_of_a_passive_cell_are_those_of_its_equation() -> None:
     )
     excitatory, inhibitory = found
     assert [one.projection for one in found] == ["E->I", "I->E"]
-    assert (excitatory.holding_mV, inhibitory.holding_mV) == (-70.0, -55.0)
+    assert (excitatory.holding_mV, inhibitory.holding_mV) == (-70.0, -60.0)
     assert excitatory.amplitudes_mV == pytest.approx([expected_mV(3e-4, AMPA.receptors[0], -70.0)] * 2, rel=0.01)
-    assert inhibitory.amplitudes_mV == pytest.approx([expected_mV(1.5e-4, GABA.receptors[0], -55.0)] * 2, rel=0.01)
+    assert inhibitory.amplitudes_mV == pytest.approx([expected_mV(1.5e-4, GABA.receptors[0], -60.0)] * 2, rel=0.01)
     assert excitatory.mean_mV is not None
     assert excitatory.mean_mV > 0.5
     assert inhibitory.median_mV is not None
@@ -107,6 +107,16 @@ def test_a_cell_that_fires_has_no_unitary_potential() -> None:
     (found,) = unitary_potentials(replace(blueprint((variant,), strong), time_step_ms=0.1), {}, RECORDING)
     assert found == UnitaryPotential("E->I", (), 2, -70.0)
     assert found.mean_mV is found.median_mV is found.std_mV is None
+
+
+def test_a_cell_that_cannot_be_held_has_none_either() -> None:
+    variant = CellVariant(model(), HIDDEN, "small")
+    circuit = replace(blueprint((variant,), projection("I", "E", GABA)), time_step_ms=0.1)
+    held = replace(RECORDING, inhibitory_holding_mV=-40.0)
+    (found,) = unitary_potentials(circuit, {}, held)
+    assert found.amplitudes_mV == ()
+    assert found.left_out == 2
+    assert unitary_potentials(circuit, {}, RECORDING)[0].left_out == 0
 
 
 def test_refuses_what_cannot_be_measured() -> None:

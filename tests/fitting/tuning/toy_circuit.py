@@ -60,36 +60,52 @@ def _rate(drive: np.ndarray) -> np.ndarray:
     return 250.0 * np.tanh(soft**1.3 * 4.0 / 250.0)
 
 
+def _drive(rate: float) -> float:
+    """The drive at which the rate is reached."""
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda drive: float(_rate(np.array(drive))) - rate, -5.0, 60.0))
+
+
+# What the background has to give so that all populations fire at `RATES`.
+BACKGROUND = {
+    b: _drive(RATES[b]) - sum(WEIGHTS.get(f"weight:{a}->{b}", 0.0) * RATES[a] for a in POPULATIONS) for b in POPULATIONS
+}
+
+
 @dataclass
 class ToyCircuit:
     """Sixteen populations, each with an excitatory background; parameters are hidden factors times those of a trial.
 
     Attributes:
         hidden: Factors that a trial knows nothing of.
+        names: Its populations.
         simulations: How many trials were simulated.
         cell_seconds: Simulated seconds times cells, what a simulation costs.
     """
 
     hidden: Mapping[str, float] = field(default_factory=dict)
+    names: tuple[str, ...] = POPULATIONS
     simulations: int = 0
     cell_seconds: float = 0.0
 
     @property
     def populations(self) -> Mapping[str, int]:
-        return SIZES
+        return {name: SIZES[name] for name in self.names}
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return (*WEIGHTS, *(f"background:{name}" for name in POPULATIONS), "modulation:L4_E")
+        weights = (f"weight:{a}->{b}" for b in self.names for a in self.names if f"weight:{a}->{b}" in WEIGHTS)
+        return (*weights, *(f"background:{name}" for name in self.names), "modulation:L4_E")
 
     def factor(self, trial: Trial, name: str) -> float:
         return trial.parameters.get(name, 1.0) * self.hidden.get(name, 1.0)
 
     def rates(self, trial: Trial) -> dict[str, float]:
         """The fixed point of the simulated populations (Hz), without chance."""
-        live = trial.simulated or tuple(name for name in POPULATIONS if name not in trial.replayed)
+        live = trial.simulated or tuple(name for name in self.names if name not in trial.replayed)
         played = {} if not trial.connected else trial.replayed
-        background = np.array([self.factor(trial, f"background:{name}") for name in live]) * 1.5
+        background = np.array([self.factor(trial, f"background:{name}") * BACKGROUND[name] for name in live])
         matrix = np.zeros((len(live), len(live)))
         if trial.connected:
             for row, target in enumerate(live):
@@ -101,8 +117,8 @@ class ToyCircuit:
                     else:
                         matrix[row, live.index(source)] += strength
         rate = np.zeros(len(live))
-        for _ in range(400):
-            rate += 0.08 * (_rate(matrix @ rate + background) - rate)
+        for _ in range(300):
+            rate += 0.1 * (_rate(matrix @ rate + background) - rate)
         return dict(zip(live, rate.tolist(), strict=True))
 
     def simulate(self, trial: Trial) -> CircuitResponse:

@@ -45,24 +45,23 @@ BANDS = (("delta", 1.0, 4.0), ("theta", 4.0, 8.0), ("alpha", 8.0, 12.0), ("beta"
 SEEDS = (101, 102, 103, 104, 105)
 
 
-def example_data(missed: bool = False, duration_ms: float = 3000.0) -> CircuitReportData:
+def example_data(
+    missed: bool = False, duration_ms: float = 3000.0, layers: tuple[str, ...] = tuple(LAYERS)
+) -> CircuitReportData:
     """A campaign with everything that a report can show.
 
     Args:
         missed: Whether a rate is far off and the spectrum has no peak.
         duration_ms: Of the run whose spikes are shown.
+        layers: Which layers there are; L4 at least.
     """
     rng = np.random.default_rng(1)
     populations = tuple(
         ReportedPopulation(f"{layer}_{kind}", layer, kind, size)
-        for layer, entries in LAYERS.items()
-        for kind, (size, _) in zip(KINDS, entries, strict=True)
+        for layer in layers
+        for kind, (size, _) in zip(KINDS, LAYERS[layer], strict=True)
     )
-    means = {
-        f"{layer}_{kind}": mean
-        for layer, entries in LAYERS.items()
-        for kind, (_, mean) in zip(KINDS, entries, strict=True)
-    }
+    means = {f"{layer}_{kind}": mean for layer in layers for kind, (_, mean) in zip(KINDS, LAYERS[layer], strict=True)}
     rates = {name: rate_target(mean, name.endswith("_E")) for name, mean in means.items()}
     factors = {name: 4.0 if missed and name == "L4_PV" else rng.uniform(0.9, 1.1) for name in means}
     runs = tuple(
@@ -88,11 +87,11 @@ def example_data(missed: bool = False, duration_ms: float = 3000.0) -> CircuitRe
             Repeated(Judged("cv_isi", 0.93, 1.0, 0.2, "", "L23_E"), (0.9, 0.95, 0.92, 0.94, 0.94), 0.01),
             Repeated(Judged("alpha", 0.31, 0.35, 0.08, ""), (0.29, 0.3, 0.33, 0.34, 0.29), 0.01),
         ),
-        stages=stages(rng, missed),
+        stages=stages(rng, missed, layers),
         gains=gains(rng, populations),
         backgrounds=tuple(BackgroundFactor(name, float(rng.lognormal(0.0, 0.4))) for name in means),
         unitary=unitary(),
-        sensitivity=sensitivity(rng, tuple(means)),
+        sensitivity=sensitivity(rng, tuple(means), layers),
         wall_seconds=2610.0,
         cpu_seconds=4730.0,
         environment=(("rheobase", "0.2.0"), ("NEURON", "9.0.2"), ("Processors", "2")),
@@ -154,13 +153,13 @@ def spike_trains(
     )
 
 
-def stages(rng: np.random.Generator, missed: bool) -> tuple[ReportedStage, ...]:
+def stages(rng: np.random.Generator, missed: bool, layers: tuple[str, ...]) -> tuple[ReportedStage, ...]:
     """The standard recipe; where a rate is missed the full circuit is never met."""
     pairs = ("E->E", "E->I", "I->E", "I->I")
-    all_pairs = tuple(f"{layer} {pair}" for layer in LAYERS for pair in pairs)
-    backgrounds = tuple(f"background {layer}_{kind}" for layer in LAYERS for kind in KINDS)
+    all_pairs = tuple(f"{layer} {pair}" for layer in layers for pair in pairs)
+    backgrounds = tuple(f"background {layer}_{kind}" for layer in layers for kind in KINDS)
     plan = [("background", backgrounds, 16, 12, 8.0)]
-    for n, layer in enumerate(("L4", "L23", "L5", "L6")):
+    for n, layer in enumerate(layers):
         plan.append((f"layer {layer}", tuple(f"{layer} {pair}" for pair in pairs), 4 * (n + 1), 26, 14.0))
     plan += [
         ("full circuit", all_pairs, 16, 48, 10.0),
@@ -168,7 +167,7 @@ def stages(rng: np.random.Generator, missed: bool) -> tuple[ReportedStage, ...]:
         ("spectrum", ("modulation", "tonic inhibition"), 19, 22, 3.0),
         ("unseen seeds", (), 19, 5, 1.0),
     ]
-    return tuple(_stage(rng, entry, missed and place >= 5) for place, entry in enumerate(plan))
+    return tuple(_stage(rng, entry, missed and place > len(layers)) for place, entry in enumerate(plan))
 
 
 def _stage(rng: np.random.Generator, entry: tuple[str, tuple[str, ...], int, int, float], bad: bool) -> ReportedStage:
@@ -226,9 +225,9 @@ def unitary() -> tuple[UnitaryPotential, ...]:
     )
 
 
-def sensitivity(rng: np.random.Generator, populations: tuple[str, ...]) -> Sensitivity:
+def sensitivity(rng: np.random.Generator, populations: tuple[str, ...], layers: tuple[str, ...]) -> Sensitivity:
     """Rates and the spectrum against sixteen factors."""
-    knobs = tuple(f"{layer} {pair}" for layer in LAYERS for pair in ("E->E", "E->I", "I->E", "I->I"))
+    knobs = tuple(f"{layer} {pair}" for layer in layers for pair in ("E->E", "E->I", "I->E", "I->I"))
     targets = (*(f"rate:{name}" for name in populations), "aperiodic_exponent", "alpha_peak")
     slopes = rng.normal(0.0, 0.15, (len(targets), len(knobs)))
     for row, target in enumerate(targets):

@@ -41,7 +41,13 @@ def met() -> CircuitReportData:
 
 @pytest.fixture(scope="module")
 def missed() -> CircuitReportData:
-    return example_data(missed=True, duration_ms=600.0)
+    return example_data(missed=True, duration_ms=10000.0)
+
+
+@pytest.fixture(scope="module")
+def column() -> CircuitReportData:
+    """The same of one layer, which is quicker to draw."""
+    return example_data(duration_ms=300.0, layers=("L4",))
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +56,13 @@ def page(met) -> Page:
 
 
 @pytest.fixture(scope="module")
-def missed_page(missed) -> Page:
-    return Page(render(missed))
+def missed_html(missed) -> str:
+    return render(missed)
+
+
+@pytest.fixture(scope="module")
+def missed_page(missed_html) -> Page:
+    return Page(missed_html)
 
 
 def render(data: CircuitReportData) -> str:
@@ -101,7 +112,7 @@ def test_a_success_is_said_with_its_numbers(page, met):
     assert "missed" not in page.text.replace("where it is missed", "")
     trials = sum(stage.simulations for stage in met.stages)
     assert f"Tuning took {trials} trials in 9 stages" in page.text
-    assert "43.5 min from start to end" in page.text.replace("from start to end 43.5 min", "43.5 min from start to end")
+    assert "from start to end 43.5 min" in page.text
     assert not NOT_A_NUMBER.search(page.text)
 
 
@@ -198,13 +209,20 @@ def test_what_there_is_not_is_left_out():
         assert word not in page.text.partition("Population")[0], word
 
 
-PARTS = ("spikes", "spectrum_target", "spectrum", "sensitivity")
-LISTS = ("others", "stages", "gains", "backgrounds", "unitary", "environment", "sentences")
+SINGLE = ("spikes", "spectrum_target", "spectrum", "sensitivity")
 
 
-@pytest.mark.parametrize("name", [*PARTS, *LISTS])
-def test_each_part_may_be_absent(met, name):
-    page = Page(render(dataclasses.replace(met, **{name: () if name in LISTS else None})))
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("spikes", "others"),
+        ("spectrum_target", "gains"),
+        ("sensitivity", "stages", "backgrounds"),
+        ("spectrum", "unitary", "environment", "sentences"),
+    ],
+)
+def test_parts_may_be_absent(column, names):
+    page = Page(render(dataclasses.replace(column, **{name: None if name in SINGLE else () for name in names})))
     assert page.problems == []
     assert not NOT_A_NUMBER.search(page.text)
 
@@ -259,8 +277,8 @@ ODD = {
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_odd_campaigns_are_shown(met, case):
-    page = Page(render(ODD[case](met)))
+def test_odd_campaigns_are_shown(column, case):
+    page = Page(render(ODD[case](column)))
     assert page.problems == []
     assert not NOT_A_NUMBER.search(page.text)
 
@@ -290,12 +308,12 @@ def test_the_same_data_give_the_same_page_and_matplotlib_is_left_as_it_was():
     assert dict(matplotlib.rcParams) == before
 
 
-def test_a_whole_report_stays_below_two_megabytes(missed):
-    assert len(render(example_data(missed=True, duration_ms=10000.0)).encode()) < 2e6
+def test_a_whole_report_stays_below_two_megabytes(missed_html):
+    assert len(missed_html.encode()) < 2e6
 
 
-def test_main_figure_is_written_as_png(met, tmp_path):
-    assert write_main_figure(met, tmp_path / "main.png")
+def test_main_figure_is_written_as_png(column, tmp_path):
+    assert write_main_figure(column, tmp_path / "main.png")
     assert (tmp_path / "main.png").read_bytes()[:4] == b"\x89PNG"
     assert not write_main_figure(small(populations=()), tmp_path / "nothing.png")
     assert not (tmp_path / "nothing.png").exists()
@@ -306,7 +324,8 @@ def test_no_simulator_and_no_display_are_needed():
         "import sys; import rheobase.campaigns.circuits.report.page; "
         "assert not {'matplotlib', 'pandas', 'jinja2'} & set(sys.modules); "
         "from tests.campaigns.circuits.report.example import example_data; "
-        "page = rheobase.campaigns.circuits.report.page.render_circuit_report(example_data(duration_ms=50.0)); "
+        "page = rheobase.campaigns.circuits.report.page.render_circuit_report("
+        "example_data(duration_ms=50.0, layers=('L4',))); "
         "assert not {'neuron', 'ray', 'bluepyopt', 'matplotlib.pyplot'} & set(sys.modules); print(len(page))"
     )
     root = Path(__file__).parents[4]

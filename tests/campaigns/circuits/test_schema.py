@@ -1,0 +1,168 @@
+"""Campaign files of circuits: what they become, and what is said of mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rheobase.campaigns.circuits.building import build_blueprint, build_targets
+from rheobase.campaigns.circuits.schema import CircuitCampaign
+from rheobase.campaigns.circuits.stages import build_stages
+from rheobase.campaigns.circuits.subject import make_subject
+from rheobase.campaigns.loading import library, load_any_campaign
+from rheobase.features.errors import RheobaseError
+from rheobase.fitting.circuits.callable_circuit import CallableCircuit
+from rheobase.fitting.circuits.command_circuit import CommandCircuit
+from tests.campaigns.circuits.tiny import write_tiny_circuit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rheobase.fitting.tuning.stage import TuningStage
+
+
+def _load(path: Path) -> CircuitCampaign:
+    campaign = load_any_campaign(path)
+    assert isinstance(campaign, CircuitCampaign)
+    return campaign
+
+
+def _stages(campaign: CircuitCampaign) -> tuple[TuningStage, ...]:
+    return build_stages(campaign, make_subject(campaign), build_targets(campaign))
+
+
+def test_a_circuit_as_it_is_described(tmp_path: Path) -> None:
+    blueprint = build_blueprint(_load(write_tiny_circuit(tmp_path)))
+    assert {one.name: one.size for one in blueprint.populations} == {"L4_A": 8, "L4_B": 4}
+    assert all(10 <= len(one.variants) <= 50 for one in blueprint.populations)
+    found = {one.name: one for one in blueprint.projections}
+    assert set(found) == {"L4_A->L4_A", "L4_B->L4_A", "L4_A->L4_B"}
+    assert found["L4_A->L4_B"].probability == 0.5
+    assert found["L4_B->L4_A"].conductance_nS == 0.5
+    assert not found["L4_B->L4_A"].synapse.is_excitatory
+    assert set(blueprint.parameters) >= {"weight:L4_A->L4_B", "background:L4_A", "background:L4_B"}
+
+
+def test_tolerances_are_no_narrower_than_what_is_known(tmp_path: Path) -> None:
+    keys = _load(write_tiny_circuit(tmp_path)).targets
+    assert keys.tolerance_Hz("L4_A") == pytest.approx(0.4 * 12.0)
+    narrow = _load(write_tiny_circuit(tmp_path, ("tolerance: 40 %", "tolerance: 10 %"))).targets
+    assert narrow.tolerance_Hz("L4_A") == pytest.approx(1.2)
+    assert narrow.tolerance_Hz("L4_B") == pytest.approx(12.0 / 3.0), "the standard error of the mean of 9 units"
+
+
+def test_stages_of_one_layer(tmp_path: Path) -> None:
+    campaign = _load(write_tiny_circuit(tmp_path, ("final_seeds: 2", "final_seeds: 2, stages: {background: 7}")))
+    stages = _stages(campaign)
+    assert [stage.name for stage in stages] == [
+        "background", "L4 alone", "full circuit", "single projections", "fresh seeds",
+    ]  # fmt: skip
+    assert stages[0].budget == 7
+    assert stages[1].budget == 16
+
+
+MISTAKES = {
+    "a population in no layer": (
+        ("{layer: L4, cells: etype_bac", "{layer: L5, cells: etype_bac"),
+        r"line \d+, circuit: the population 'L4_A' lies in 'L5', which is no layer; there are L4",
+    ),
+    "an ensemble that does not exist": (
+        ("cells: etype_bac", "cells: etype_bax"),
+        r"circuit.populations.L4_A.cells: 'etype_bax' is neither the folder of a campaign nor an ensemble",
+    ),
+    "a synapse that does not exist": (
+        ("synapse: excitation", "synapse: excitatoin"),
+        r"'excitatoin' is no synapse; there are excitation, inhibition",
+    ),
+    "a conductance without a unit": (("conductance: 0.3 nS", "conductance: 0.3"), r"got 0.3"),
+    "a wrong unit": (("conductance: 0.3 nS", "conductance: 0.3 mV"), r"expected a unit like nS, got 'mV'"),
+    "a probability above 1": (("L4_B: 0.5}", "L4_B: 1.5}"), r"a probability lies between 0 and 1, got 1.5"),
+    "a source that does not exist": (
+        ("L4_B: {L4_A: 0.5}", "L4_B: {L4_C: 0.5}"), r"'L4_C' is no population; there are L4_A, L4_B",
+    ),
+    "no rule": (('source: "*_B"', 'source: "*_C"'), r"no rule says what L4_B->L4_A is like"),
+    "a background for nobody": (
+        ('{target: "*_B", fluctuating', '{target: "*_C", fluctuating'), r"'\*_C' is none of the populations",
+    ),
+    "two kinds of background": (
+        ("fluctuating: {mean: 2 nS, std_ratio: 0.4}", "fluctuating: {mean: 2 nS}, tonic: {conductance: 1e-5 S/cm2}"),
+        r"give one of 'fluctuating', 'poisson' and 'tonic'",
+    ),
+    "a rate of nobody": (("rates: {L4_A: 12 Hz", "rates: {L4_C: 12 Hz"), r"targets.rates names 'L4_C'"),
+    "a population without a rate": (("L4_A: 12 Hz, ", ""), r"every population needs a rate to be tuned to; L4_A has"),
+    "an unknown key": (("trials: 16", "trails: 16"), r"unknown key; did you mean 'trials'\?"),
+    "an unknown stage": (("trials: 16", "trials: 16, stages: {backround: 3}"), r"there is no stage 'backround'"),
+    "receptors of both signs": (
+        ("AMPA: {rise: 0.2 ms, decay: 1.7 ms, reversal: 0 mV}",
+         "AMPA: {rise: 0.2 ms, decay: 2 ms, reversal: 0 mV}, GABA_A: {rise: 0.2 ms, decay: 2 ms, reversal: -80 mV}"),
+        r"circuit.synapses.excitation: the synapse 'excitation' needs AMPA, NMDA or both",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_said_with_their_place(tmp_path: Path, mistake: str) -> None:
+    change, expected = MISTAKES[mistake]
+    path = write_tiny_circuit(tmp_path, change)
+    with pytest.raises(RheobaseError, match=expected) as caught:
+        _stages(_load(path))
+    assert str(path) in str(caught.value)
+
+
+EXTERNAL = """\
+rheobase: 1
+name: others
+external:
+  populations: {E: 80, I: 20}
+  parameters: ["weight:E->E", "weight:I->E", "background:E", "background:I"]
+  layers: {all: {excitatory: [E], inhibitory: [I]}}
+  WAY
+targets: {rates: {E: 2 Hz, I: 6 Hz}}
+"""
+
+
+def test_circuits_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "others.yaml"
+    path.write_text(EXTERNAL.replace("WAY", "command: [python3, simulate.py]"), encoding="utf-8")
+    subject = make_subject(_load(path))
+    assert isinstance(subject.build(), CommandCircuit)
+    path.write_text(EXTERNAL.replace("WAY", "function: tests.campaigns.circuits.others:simulate"), encoding="utf-8")
+    campaign = _load(path)
+    subject = make_subject(campaign)
+    assert isinstance(subject.build(), CallableCircuit)
+    stages = build_stages(campaign, subject, build_targets(campaign))
+    assert [knob.name for knob in stages[1].free] == ["E->E", "I->E"]
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        ("time_limit: 5 s", "give either 'command' or 'function'"),
+        ("function: tests.campaigns.circuits.others:nothing", "nothing"),
+        ("command: [no-such-simulator]", "there is no command 'no-such-simulator' that can be run"),
+    ],
+)
+def test_circuits_of_others_that_cannot_be(tmp_path: Path, way: str, expected: str) -> None:
+    path = tmp_path / "others.yaml"
+    path.write_text(EXTERNAL.replace("WAY", way), encoding="utf-8")
+    with pytest.raises(RheobaseError, match=expected):
+        make_subject(_load(path))
+
+
+def test_a_campaign_has_one_circuit(tmp_path: Path) -> None:
+    path = write_tiny_circuit(tmp_path)
+    path.write_text(path.read_text() + EXTERNAL.partition("external:")[1] + "\n  " + "populations: {}\n  "
+                    "parameters: []\n  layers: {}\n  command: [ls]\n")  # fmt: skip
+    with pytest.raises(RheobaseError, match="give either 'circuit', which NEURON simulates, or 'external'"):
+        _load(path)
+
+
+def test_the_ready_column_can_be_built() -> None:
+    campaign = _load(library()["cortical_column"])
+    subject = make_subject(campaign)
+    assert 250 <= sum(subject.populations.values()) <= 500
+    assert len(subject.populations) == 16
+    assert subject.blueprint is not None
+    assert all(len(one.variants) >= 10 for one in subject.blueprint.populations)
+    assert [layer.name for layer in subject.layers] == ["L4", "L23", "L5", "L6"]
