@@ -6,9 +6,10 @@ PYTEST := $(BIN)/python -m pytest
 
 .PHONY: demo ensembles test test-slow check format clean
 
-demo: $(VENV)/installed  ## run the embedded demo campaign (or resume it)
+demo: $(VENV)/installed  ## run the embedded demo campaigns, cells and a circuit (or resume them)
 	$(BIN)/rheobase run demo --out demo
-	@echo "Open $(CURDIR)/demo/report.html"
+	$(BIN)/rheobase run demo_circuit --out demo/circuit
+	@echo "Open $(CURDIR)/demo/report.html (cells) and $(CURDIR)/demo/circuit/report.html (a circuit)"
 
 ETYPES := $(basename $(notdir $(wildcard campaigns/library/etype_*.yaml)))
 

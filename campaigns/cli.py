@@ -140,7 +140,7 @@ def rescore(folder: Path, targets: Path, out: Path | None) -> None:
 @click.argument("name", required=False)
 def library(name: str | None) -> None:
     """List the ready campaigns and channel sets, or print the file of the one called NAME."""
-    from rheobase.campaigns.loading import channel_sets, describe, find_ready
+    from rheobase.campaigns.loading import channel_sets, describe, find_ready, library_ensembles
     from rheobase.campaigns.loading import library as ready
 
     if name is not None:
@@ -149,6 +149,7 @@ def library(name: str | None) -> None:
     click.echo("Ready campaigns (rheobase run NAME):")
     for title, path in ready().items():
         click.echo(f"  {title:28s} {describe(path)}")
+    click.echo("Ensembles of cells (cells: NAME in a circuit): " + ", ".join(library_ensembles()))
     click.echo("Channel sets (model.channels: NAME):")
     for title, path in channel_sets().items():
         click.echo(f"  {title:28s} {describe(path)}")
