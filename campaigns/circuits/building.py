@@ -23,6 +23,7 @@ from rheobase.fitting.circuits.blueprint import (
     TonicInhibition,
 )
 from rheobase.fitting.circuits.judging import CircuitTargets, SpectrumTarget
+from rheobase.fitting.circuits.scaling import scale_circuit
 from rheobase.fitting.circuits.synapses import Receptor, ShortTermPlasticity, SynapseKind
 from rheobase.objectives.objective import Target
 from rheobase.objectives.rates import PopulationTarget
@@ -51,7 +52,7 @@ def build_blueprint(campaign: CircuitCampaign) -> CircuitBlueprint:
         if population.cells not in ensembles:
             with campaign.blamed("circuit", "populations", name, "cells"):
                 ensembles[population.cells] = read_variants(population.cells)
-    return CircuitBlueprint(
+    blueprint = CircuitBlueprint(
         name=campaign.name,
         populations=tuple(
             Population(name, entry.layer, entry.size, ensembles[entry.cells], keys.layers[entry.layer], entry.upright)
@@ -68,6 +69,10 @@ def build_blueprint(campaign: CircuitCampaign) -> CircuitBlueprint:
         initial_voltage_mV=keys.initial_voltage,
         time_step_ms=keys.time_step,
     )
+    if keys.scale == 1.0:
+        return blueprint
+    with campaign.blamed("circuit", "scale"):
+        return scale_circuit(blueprint, keys.scale, {name: rate.mean for name, rate in campaign.targets.rates.items()})
 
 
 def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
@@ -77,8 +82,17 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
         RheobaseError: a file of spectral targets that cannot be read, or measures that it does not have.
     """
     keys = campaign.targets
+    further: dict[str, dict[str, Target]] = {}
+    for entry in keys.measures:
+        if entry.population not in keys.rates:
+            raise CampaignError(
+                f"{campaign.where('targets', 'measures')}: '{entry.population}' has no rate to be tuned to; there are "
+                f"{', '.join(keys.rates)}"
+            )
+        further.setdefault(entry.population, {})[entry.measure] = Target(entry.value, entry.tolerance)
     populations = tuple(
-        PopulationTarget(name, rate_Hz=Target(rate.mean, keys.tolerance_Hz(name))) for name, rate in keys.rates.items()
+        PopulationTarget(name, rate_Hz=Target(rate.mean, keys.tolerance_Hz(name)), **further.get(name, {}))  # type: ignore[arg-type]
+        for name, rate in keys.rates.items()
     )
     spectrum = None
     if keys.spectrum is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.circuits.building import build_targets
@@ -11,6 +12,7 @@ from rheobase.campaigns.circuits.confirming import confirm, save_tuned
 from rheobase.campaigns.circuits.folder import CircuitFolder
 from rheobase.campaigns.circuits.simulator import CircuitSimulator
 from rheobase.campaigns.circuits.stages import build_stages
+from rheobase.campaigns.circuits.study import StageStudies
 from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import RecordedTrial, TrialRecord
 from rheobase.campaigns.pool import Task
@@ -59,13 +61,17 @@ def run_circuit(campaign: CircuitCampaign, path: Path, say: Callable[[str], None
     tuner = make_tuner(campaign, subject, targets)
     with folder.base.locked():
         folder.begin(campaign, subject)
+        for note in subject.blueprint.notes if subject.blueprint is not None else ():
+            say(note)
         record = TrialRecord(folder.trials)
         try:
             tuner.repeat([trial.told for trial in record.trials])
             with ray_cluster(campaign.cluster.address, workers):
                 pool = RayPool(CircuitSimulator, (subject, targets), workers)
                 try:
-                    loop = TuningLoop(campaign, tuner, record, folder, pool, say)
+                    stages = build_stages(campaign, subject, targets)
+                    studies = StageStudies(folder.base.journal, campaign.name, stages, record.trials)
+                    loop = TuningLoop(campaign, tuner, Kept(record, studies), folder, pool, say)
                     if not loop.run(stop) or not confirm(campaign, reached(tuner), pool, folder, stop):
                         return False
                 finally:
@@ -95,13 +101,31 @@ def make_tuner(campaign: CircuitCampaign, subject: Subject, targets: CircuitTarg
     return Tuner(subject.populations, subject.parameters, stages, campaign.seed, AT_ONCE)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Where trials go.
+
+    Attributes:
+        record: The original.
+        studies: The copy for dashboards.
+    """
+
+    record: TrialRecord
+    studies: StageStudies
+
+    def append(self, trial: RecordedTrial) -> None:
+        """Add a trial to both."""
+        self.record.append(trial)
+        self.studies.add(trial)
+
+
 class TuningLoop:
     """Asks, simulates, tells, records, until the tuner has finished or the time is over.
 
     Args:
         campaign: What is done.
         tuner: What asks; it knows what the record holds.
-        record: Where trials go.
+        kept: Where trials go.
         folder: The campaign's folder.
         pool: Workers.
         say: Called with a line for the user now and then.
@@ -111,12 +135,12 @@ class TuningLoop:
         self,
         campaign: CircuitCampaign,
         tuner: Tuner,
-        record: TrialRecord,
+        kept: Kept,
         folder: CircuitFolder,
         pool: Pool,
         say: Callable[[str], None],
     ) -> None:
-        self._tuner, self._record, self._folder, self._pool, self._say = tuner, record, folder, pool, say
+        self._tuner, self._kept, self._folder, self._pool, self._say = tuner, kept, folder, pool, say
         self._limit_s = campaign.tuning.wall_time
         self._spent_s = float(folder.base.read_state().get("seconds", 0.0))
         self._waiting = list(tuner.awaited)
@@ -174,7 +198,7 @@ class TuningLoop:
                 raise CampaignError(f"a simulation of stage '{asked.stage}' failed: {failure}")
             outcome = Outcome({}, failure, 0.0, ended.cpu_seconds)
         told = self._tuner.tell(asked.number, outcome)
-        self._record.append(
+        self._kept.append(
             RecordedTrial(
                 told,
                 asked.stage,

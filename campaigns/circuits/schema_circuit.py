@@ -152,13 +152,14 @@ class StimulusKeys(Section):
 
 
 class CircuitKeys(Section):
-    """The circuit."""
+    """The circuit; `scale` leaves so many of its cells, and keeps mean and variance of their input."""
 
     radius: Micrometres = Field(150.0, gt=0)
     temperature: Celsius = 34.0
     initial_voltage: Millivolts = -75.0
     time_step: Milliseconds = Field(0.1, gt=0, le=1.0)
     seed: int = Field(1, ge=0)
+    scale: float = Field(1.0, gt=0, le=1)
     layers: dict[str, Span]
     populations: dict[str, PopulationKeys]
     synapses: dict[str, SynapseKeys] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -42,6 +42,15 @@ class SpectrumKeys(Section):
     shape_tolerance: float = Field(0.25, gt=0)
 
 
+class MeasureKeys(Section):
+    """A measure of a population beside its rate."""
+
+    population: str
+    measure: Literal["cv_isi", "synchrony", "fraction_silent"]
+    value: float
+    tolerance: float = Field(gt=0)
+
+
 class UnitaryKeys(Section):
     """Amplitude of a unitary postsynaptic potential that was measured in paired recordings."""
 
@@ -58,6 +67,7 @@ class CircuitTargetKeys(Section):
             of the units recorded, where that is known.
         smallest_tolerance: The same, at least, in Hz.
         spectrum: What its EEG is to be like.
+        measures: Further measures of populations.
         unitary: Amplitudes of unitary postsynaptic potentials, by patterns of projections ("L4_E->L4_*").
         source: Where the rates were measured, in words.
     """
@@ -66,6 +76,7 @@ class CircuitTargetKeys(Section):
     tolerance: Percent = Field(20.0, gt=0)
     smallest_tolerance: Hertz = Field(0.3, gt=0)
     spectrum: SpectrumKeys | None = None
+    measures: tuple[MeasureKeys, ...] = ()
     unitary: dict[str, UnitaryKeys] = Field(default_factory=dict)
     source: str = ""
 

@@ -51,6 +51,7 @@ def tuning_targets(campaign: CircuitCampaign, targets: CircuitTargets) -> tuple[
     """The campaign's targets as the tuner knows them."""
     keys = campaign.targets
     found = [rate_target(name, rate.mean, keys.tolerance_Hz(name)) for name, rate in keys.rates.items()]
+    found += [TuningTarget(one.measure, one.value, one.tolerance, "", one.population) for one in keys.measures]
     if keys.spectrum is None or targets.spectrum is None:
         return tuple(found)
     wanted, chosen = targets.spectrum.targets, keys.spectrum

@@ -79,6 +79,19 @@ def test_a_campaign_comes_to_its_end(campaign: Path, whole: Path) -> None:
     assert "tuning: 0 trials" in again.error
 
 
+def test_dashboards_see_every_trial(whole: Path) -> None:
+    import optuna
+
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(whole / "study.journal")))
+    studies = {summary.study_name: summary.n_trials for summary in optuna.get_all_study_summaries(storage)}
+    trials = list(read_trials(whole / "trials.jsonl"))
+    assert sum(studies.values()) == len(trials)
+    assert studies["tiny_circuit: background"] == sum(trial.stage == "background" for trial in trials)
+    background = optuna.load_study(study_name="tiny_circuit: background", storage=storage)
+    assert set(background.best_params) == {"background L4_A", "background L4_B"}
+    assert background.best_value < 1.5
+
+
 def test_status_and_report_of_a_circuit(whole: Path) -> None:
     status = Running("status", whole)
     assert status.wait() == 0, status.error

@@ -52,6 +52,27 @@ def test_tolerances_are_no_narrower_than_what_is_known(tmp_path: Path) -> None:
     assert narrow.tolerance_Hz("L4_B") == pytest.approx(12.0 / 3.0), "the standard error of the mean of 9 units"
 
 
+def test_a_part_of_the_cells_with_the_input_of_all(tmp_path: Path) -> None:
+    blueprint = build_blueprint(_load(write_tiny_circuit(tmp_path, ("  radius:", "  scale: 0.7\n  radius:"))))
+    assert {one.name: one.size for one in blueprint.populations} == {"L4_A": 6, "L4_B": 3}
+    assert any(one.name.startswith("lost ") for one in blueprint.backgrounds)
+
+
+def test_further_measures_are_targets_of_the_last_stages(tmp_path: Path) -> None:
+    change = ("  tolerance: 40 %\n", "  tolerance: 40 %\n  measures: [{population: L4_A, measure: cv_isi, value: 0.8, "
+              "tolerance: 0.3}]\n")  # fmt: skip
+    campaign = _load(write_tiny_circuit(tmp_path, change))
+    (target,) = [one for one in build_targets(campaign).populations if one.population == "L4_A"]
+    assert target.cv_isi is not None
+    assert (target.cv_isi.value, target.cv_isi.tolerance) == (0.8, 0.3)
+    found = {stage.name: [one.key for one in stage.targets] for stage in _stages(campaign)}
+    assert "cv_isi:L4_A" in found["spectrum"]
+    assert "cv_isi:L4_A" not in found["L4 alone"]
+    wrong = _load(write_tiny_circuit(tmp_path, (change[0], change[1].replace("L4_A", "L4_C"))))
+    with pytest.raises(RheobaseError, match=r"targets.measures: 'L4_C' has no rate to be tuned to"):
+        build_targets(wrong)
+
+
 def test_stages_of_one_layer(tmp_path: Path) -> None:
     campaign = _load(write_tiny_circuit(tmp_path, ("final_seeds: 2", "final_seeds: 2, stages: {background: 7}")))
     stages = _stages(campaign)
