@@ -114,7 +114,7 @@ class OptunaContract(ByName):
 
 class TestOptunaTpe(OptunaContract):
     name = "optuna_tpe"
-    evaluations = 30
+    evaluations = 60
     nearer = 0.6
     precision = 0.5
 
