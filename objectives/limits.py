@@ -1,4 +1,4 @@
-"""Data limits: ranges that a quantity was measured in, which cost nothing inside and more and more outside."""
+"""Data limits: ranges that a quantity was measured in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rheobase.features.errors import FeatureError
 from rheobase.objectives.objective import Judged
-from rheobase.objectives.scores import FAILURE_SCORE
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,6 @@ class DataLimits:
             raise FeatureError(
                 f"expected limits with the lower one below the upper one, got {self.low} to {self.high} {self.unit}"
             )
-
-
-def limit_penalty(value: float | None, limits: DataLimits) -> float:
-    """0 within the limits; outside the squared distance from them, in halves of their range; at most FAILURE_SCORE.
-
-    Args:
-        value: What the model has; None, where it could not be measured, costs FAILURE_SCORE.
-        limits: The range that data allow.
-    """
-    if value is None or not math.isfinite(value):
-        return FAILURE_SCORE
-    outside = max(limits.low - value, value - limits.high, 0.0)
-    return min((outside / (0.5 * (limits.high - limits.low))) ** 2, FAILURE_SCORE)
 
 
 def judge_limits(name: str, value: float | None, limits: DataLimits, population: str | None = None) -> Judged:

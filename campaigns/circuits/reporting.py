@@ -19,6 +19,7 @@ from rheobase.campaigns.circuits.report.data import (
     ReportedStage,
     SpectrumTarget,
     StageTrial,
+    UnitaryPotential,
 )
 from rheobase.campaigns.circuits.report.main import write_main_figure
 from rheobase.campaigns.circuits.report.page import render_circuit_report
@@ -30,6 +31,8 @@ from rheobase.campaigns.writing import replacing, write_whole
 from rheobase.features.signals.parameterisation import parameterise
 from rheobase.features.signals.peaks import NoPeak, SpectralPeak
 from rheobase.fitting.circuits.judging import eeg_spectrum, judge_seeds
+from rheobase.objectives.limits import DataLimits, judge_limits
+from rheobase.objectives.noise import Repeated
 from rheobase.objectives.spectra import mean_spectrum, shape_distance
 
 if TYPE_CHECKING:
@@ -43,7 +46,6 @@ if TYPE_CHECKING:
     from rheobase.fitting.tuning.progress import Sensitivity, StageProgress
     from rheobase.fitting.tuning.stage import TuningStage
     from rheobase.fitting.tuning.tuner import Tuner
-    from rheobase.objectives.noise import Repeated
 
 _PACKAGES = ("rheobase", "neuron", "optuna", "ray", "numpy")
 
@@ -68,7 +70,7 @@ def write_report(
         with replacing(folder.figure) as aside:
             if not write_main_figure(data, aside):
                 aside.write_bytes(b"")
-    return describe(judged, data.sentences)
+    return describe((*judged, *_unitary_limits(data.unitary)), data.sentences)
 
 
 def describe(judged: tuple[Repeated, ...], sentences: tuple[str, ...]) -> str:
@@ -83,6 +85,18 @@ def describe(judged: tuple[Repeated, ...], sentences: tuple[str, ...]) -> str:
         wanted = f"{one.judged.target:.3g} +- {one.judged.tolerance:.2g} {one.judged.unit}".strip()
         lines.append(f"  {one.judged.key}: {value}, wanted {wanted}")
     return "\n".join([*lines, *(f"  {sentence}" for sentence in sentences)])
+
+
+def _unitary_limits(potentials: tuple[UnitaryPotential, ...]) -> tuple[Repeated, ...]:
+    """Unitary potentials held against the range of what was measured, where that is a target."""
+    found = []
+    for one in potentials:
+        if one.measured_mV is not None and one.factor is not None:
+            limits = DataLimits(one.measured_mV / one.factor, one.measured_mV * one.factor, "mV")
+            size = None if one.model_mV is None else abs(one.model_mV)
+            judged = judge_limits("unitary potential", size, limits, f"{one.source}->{one.target}")
+            found.append(Repeated(judged, (size,), None))
+    return tuple(found)
 
 
 def gather(

@@ -62,4 +62,6 @@ class CircuitCampaign(Placed):
         for key in ("description", "cluster"):
             del content[key]
         del content["tuning"]["wall_time"]
+        for key in ("source", "unitary"):  # for the report alone
+            del content["targets"][key]
         return content

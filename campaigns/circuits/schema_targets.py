@@ -52,10 +52,15 @@ class MeasureKeys(Section):
 
 
 class UnitaryKeys(Section):
-    """Amplitude of a unitary postsynaptic potential that was measured in paired recordings."""
+    """Amplitude of a unitary postsynaptic potential that was measured in paired recordings.
+
+    Attributes:
+        amplitude: Its size, without a sign.
+        factor: The model may differ by this factor; None: it is shown beside the model's, and no target.
+    """
 
     amplitude: Millivolts = Field(gt=0)
-    factor: float = Field(3.0, gt=1)
+    factor: float | None = Field(None, gt=1)
 
 
 class CircuitTargetKeys(Section):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rheobase.features.errors import FeatureError
-from rheobase.objectives.noise import Repeated, compare, jackknifed, over_seeds, pooled_std, with_known_noise
+from rheobase.objectives.noise import Repeated, jackknifed, over_seeds
 from rheobase.objectives.objective import Judged
 
 
@@ -50,45 +50,8 @@ def test_the_jackknife_needs_a_value_without_each_seed() -> None:
     assert jackknifed(rate(1.0), [1.0, 2.0], [2.0, None]).standard_error is None
 
 
-def test_noise_is_pooled_over_parameters_and_lent_to_those_without() -> None:
-    std = pooled_std([seeds(1.0, 3.0), seeds(10.0, 10.0, 10.0), seeds(7.0)])
-    assert std == {"rate:E": pytest.approx(np.sqrt(2.0 / 3.0))}  # squares 2 + 0 + 0 over 1 + 2 degrees
-    (alone,) = with_known_noise(seeds(7.0), std)
-    assert alone.standard_error == pytest.approx(np.sqrt(2.0 / 3.0))
-    (several,) = with_known_noise(seeds(1.0, 3.0), std)
-    assert several.standard_error == pytest.approx(1.0)
-    assert with_known_noise(seeds(7.0), {})[0].standard_error is None
-
-
-def test_a_difference_within_the_noise_is_no_progress() -> None:
-    change, total = compare(seeds(7.0, 9.0, 8.0), seeds(7.5, 9.5, 8.5))
-    assert (change.change, change.verdict) == (pytest.approx(-0.5), "same")
-    assert (total.key, total.verdict) == ("total", "same")
-    better, total = compare(seeds(5.9, 6.0, 6.1), seeds(8.9, 9.0, 9.1))
-    assert (better.key, better.verdict, total.verdict) == ("rate:E", "better", "better")
-    worse, _ = compare(seeds(8.9, 9.0, 9.1), seeds(5.9, 6.0, 6.1))
-    assert worse.verdict == "worse"
-
-
-def test_within_the_tolerance_nothing_is_gained() -> None:
-    change, _ = compare(seeds(4.0, 4.0), seeds(4.9, 4.9))
-    assert (change.change, change.verdict) == (0.0, "same")
-
-
-def test_the_total_adds_up_objectives_and_their_noise() -> None:
-    def both(first: float, second: float) -> tuple[Repeated, ...]:
-        return over_seeds([[rate(first + off), rate(second + off, "I")] for off in (-0.3, 0.0, 0.3)])
-
-    first, second, total = compare(both(8.0, 8.0), both(8.5, 8.4))
-    assert total.change == pytest.approx(first.change + second.change) == pytest.approx(-0.9)
-    assert total.noise == pytest.approx(np.hypot(first.noise, second.noise))
-    assert (first.verdict, second.verdict, total.verdict) == ("better", "same", "better")
-
-
 def test_refuses_other_objectives() -> None:
     with pytest.raises(FeatureError, match="at least one seed"):
         over_seeds([])
     with pytest.raises(FeatureError, match="rate:E and rate:I"):
         over_seeds([[rate(1.0)], [rate(1.0, "I")]])
-    with pytest.raises(FeatureError, match="rate:E and rate:I"):
-        compare(seeds(1.0), over_seeds([[rate(1.0, "I")]]))

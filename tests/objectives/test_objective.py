@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rheobase.features.errors import FeatureError
-from rheobase.objectives.limits import DataLimits, judge_limits, limit_penalty
+from rheobase.objectives.limits import DataLimits, judge_limits
 from rheobase.objectives.objective import Judged, Target, held_against
 from rheobase.objectives.scores import FAILURE_SCORE
 
@@ -51,17 +51,13 @@ def test_refuses_targets_without_a_tolerance() -> None:
 
 @given(st.floats(0.2, 0.6))
 def test_within_the_limits_of_data_nothing_is_lost(value: float) -> None:
-    assert limit_penalty(value, PSP) == 0.0
     assert abs(judge_limits("psp", value, PSP).deviation) <= 1.0 + 1e-9
 
 
-def test_outside_the_limits_the_penalty_grows() -> None:
-    assert limit_penalty(0.8, PSP) == pytest.approx(1.0)  # half the range beyond
-    assert limit_penalty(0.0, PSP) == pytest.approx(1.0)
-    assert limit_penalty(1.0, PSP) == pytest.approx(4.0)
-    assert limit_penalty(1e9, PSP) == limit_penalty(None, PSP) == limit_penalty(math.nan, PSP) == FAILURE_SCORE
+def test_outside_the_limits_the_deviation_grows() -> None:
     judged = judge_limits("psp", 0.8, PSP, "L4_E")
     assert (judged.deviation, judged.unit, judged.population) == (pytest.approx(2.0), "mV", "L4_E")
+    assert not judge_limits("psp", None, PSP).met
 
 
 def test_refuses_limits_the_wrong_way_round() -> None:
