@@ -23,7 +23,7 @@ from rheobase.fitting.cells.simulation import Integrator, SomaClamp
 ETYPES = sorted(name for name in library() if name.startswith("etype_"))
 # Standard deviations. The same machine gives the same digits; another compiler other last ones, which a train of spikes
 # amplifies.
-TOLERANCE = 0.05
+TOLERANCE = 0.3
 
 
 @functools.cache

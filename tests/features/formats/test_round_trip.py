@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 
 from rheobase.features.formats.bluepyefe import read_bluepyefe, write_bluepyefe
@@ -27,7 +27,7 @@ SITES = (
     RecordingSite("dend1", "apical", 208.25, "apical_trunk"),
     RecordingSite("ais", "axonal", section=1, position=0.25),
 )
-TRIES = settings(max_examples=60, deadline=None)
+TRIES = settings(max_examples=60, deadline=None, derandomize=True)
 
 times_ms = some.floats(0.1, 3000.0).map(lambda value: round(value, 4))
 gaps_ms = some.one_of(some.just(0.0), times_ms)
@@ -108,6 +108,8 @@ def any_targets(draw: some.DrawFn) -> FeatureTargets:
         if kind in kinds
     )
     chosen = tuple(draw(protocols(name)) for name in names)
+    # Of a stimulus of 0 % the tables cannot tell how many nA that was.
+    assume(all(any(piece.start or piece.end for piece in one.stimulus.pieces) for one in chosen))
     return FeatureTargets(draw(values), draw(times_ms), intrinsic, chosen, sites=SITES)
 
 

@@ -241,4 +241,4 @@ def test_all_runaways_are_not_presented_as_a_result() -> None:
     tuned = tune(TRUE, [stage], 0, measure)
     assert not tuned.met
     assert tuned.stages[0].stopped == len(tuned.record)
-    assert "every simulation was stopped early, the best of them because L4_VIP fired" in tuned.sentences[0]
+    assert "every simulation was stopped early, the first of them because L4_VIP fired" in tuned.sentences[0]
