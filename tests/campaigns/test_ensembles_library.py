@@ -21,8 +21,8 @@ from rheobase.fitting.cells.instance import CellInstance
 from rheobase.fitting.cells.simulation import Integrator, SomaClamp
 
 ETYPES = sorted(name for name in library() if name.startswith("etype_"))
-# Standard deviations. A process of its own gives the same digits; one that has loaded other mechanisms before sums currents
-# in another order, as another compiler may, and a train of spikes amplifies the last digits.
+# Standard deviations. A process of its own gives the same digits; one that has loaded other mechanisms before sums
+# currents in another order, as another compiler may, and a train of spikes amplifies the last digits.
 TOLERANCE = 0.3
 
 
