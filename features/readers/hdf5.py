@@ -71,6 +71,7 @@ class Probe:
                 stderr=subprocess.DEVNULL,
                 env=environment,
                 text=True,
+                start_new_session=True,  # Ctrl-C is not for it: a probe that it ended would blame the file
             )
             self._can_start = bool(self._answer("", _START_LIMIT_S))
         except OSError:  # a TimeoutError is one
