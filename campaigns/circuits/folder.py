@@ -23,6 +23,7 @@ class CircuitFolder:
         self.path = path
         self.trials = path / "trials.jsonl"
         self.final = path / "final"
+        self.unitary = self.final / "unitary.json"
         self.tuned = path / "tuned.yaml"
         self.network = path / "network"
         self.report = path / "report.html"

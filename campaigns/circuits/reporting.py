@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from rheobase.campaigns.circuits.confirming import final_trials, read_final, read_unitary
+from rheobase.campaigns.circuits.confirming import final_trials, read_final
 from rheobase.campaigns.circuits.report.data import (
     BackgroundFactor,
     CircuitReportData,
@@ -87,6 +88,26 @@ def describe(judged: tuple[Repeated, ...], sentences: tuple[str, ...]) -> str:
     return "\n".join([*lines, *(f"  {sentence}" for sentence in sentences)])
 
 
+def _unitary(campaign: CircuitCampaign, folder: CircuitFolder) -> tuple[UnitaryPotential, ...]:
+    """Unitary potentials of the tuned circuit beside those that were measured in paired recordings."""
+    path = folder.unitary
+    found: dict[str, float | None] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    potentials = []
+    for name, model_mV in found.items():
+        source, _, target = name.partition("->")
+        measured = campaign.targets.unitary_of(name)
+        potentials.append(
+            UnitaryPotential(
+                source,
+                target,
+                model_mV,
+                measured.amplitude if measured is not None else None,
+                measured.factor if measured is not None else None,
+            )
+        )
+    return tuple(potentials)
+
+
 def _unitary_limits(potentials: tuple[UnitaryPotential, ...]) -> tuple[Repeated, ...]:
     """Unitary potentials held against the range of what was measured, where that is a target."""
     found = []
@@ -143,7 +164,7 @@ def gather(
         spectrum=_measured(mean_spectrum(whole), targets) if whole else None,
         others=tuple(one for one in judged if one.judged.name != "rate" and one.judged.name not in shown),
         stages=tuple(_stage(stages[one.name], one, trials, campaign, targets) for one in progress),
-        unitary=read_unitary(campaign, folder),
+        unitary=_unitary(campaign, folder),
         gains=tuple(_gains(subject, parameters)),
         backgrounds=tuple(_backgrounds(subject, parameters)),
         sensitivity=_last_sensitivity(progress),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.circuits.building import build_targets
-from rheobase.campaigns.circuits.confirming import confirm, save_tuned
+from rheobase.campaigns.circuits.confirming import confirm
 from rheobase.campaigns.circuits.folder import CircuitFolder
+from rheobase.campaigns.circuits.saving import save_tuned
 from rheobase.campaigns.circuits.simulator import CircuitSimulator
 from rheobase.campaigns.circuits.stages import build_stages
 from rheobase.campaigns.circuits.study import StageStudies

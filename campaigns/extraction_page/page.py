@@ -13,6 +13,7 @@ from rheobase.campaigns.extraction_page.cells import curves_figure
 from rheobase.campaigns.extraction_page.distributions import features_figure
 from rheobase.campaigns.extraction_page.sweeps import sweeps_figure
 from rheobase.campaigns.report.drawing import number, style
+from rheobase.campaigns.report.templates import page_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rheobase.features.extraction import Extraction
     from rheobase.features.recording import Recording
 
-TEMPLATE = "page.html.jinja"
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 _DOTS_PER_INCH = 130
 _MOST_DOTS = 65000  # what matplotlib can draw to a side
@@ -54,17 +55,8 @@ def write_page(
         extraction: What was made of them.
         drawn: Called with each cell's name when its figures are done.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     protocols = sorted({sweep.protocol for cell in extraction.measurements for sweep in cell.sweeps})
-    environment.get_template(TEMPLATE).stream(
+    page_template(TEMPLATE).stream(
         title=title,
         targets=extraction.targets,
         plates=_plates(recordings, extraction, drawn),

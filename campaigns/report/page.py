@@ -18,6 +18,7 @@ from rheobase.campaigns.report.parameters import (
 )
 from rheobase.campaigns.report.scores import rate_figure, score_rows, scores_figure
 from rheobase.campaigns.report.sweeps import describe_sweeps, gather_sweeps
+from rheobase.campaigns.report.templates import page_template
 from rheobase.campaigns.report.traces import main_figure, protocol_figure
 from rheobase.campaigns.report.verdict import judge, score_text
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from rheobase.campaigns.report.data import ReportData
     from rheobase.campaigns.report.scores import ScoreRow
 
-TEMPLATE = "page.html.jinja"
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,7 @@ def render_report(data: ReportData) -> str:
     Args:
         data: What is shown.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(
+    return page_template(TEMPLATE).render(
         data=data,
         verdict=judge(data),
         overview=_overview(data),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rheobase.features.errors import ModelError, RheobaseError
+from rheobase.fitting.circuits.foreign_circuit import ForeignCircuit
 from rheobase.fitting.circuits.trial_checks import check_response, check_trial
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rheobase.fitting.circuits.circuit import CircuitResponse, Trial
 
 
-class CallableCircuit:
+class CallableCircuit(ForeignCircuit):
     """A circuit that a Python function simulates.
 
     Args:
@@ -35,21 +36,8 @@ class CallableCircuit:
         populations: Mapping[str, int],
         parameters: tuple[str, ...],
     ) -> None:
-        if not populations or min(populations.values()) < 1:
-            raise ModelError(f"a circuit needs populations with at least one cell each, got {dict(populations)}")
+        super().__init__(populations, parameters)
         self._function = function
-        self._populations = dict(populations)
-        self._parameters = tuple(parameters)
-
-    @property
-    def populations(self) -> Mapping[str, int]:
-        """Number of cells of each population."""
-        return self._populations
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of all parameters that a trial may set."""
-        return self._parameters
 
     def simulate(self, trial: Trial) -> CircuitResponse:
         """Call the function.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase.features.errors import ModelError
+from rheobase.fitting.circuits.foreign_circuit import ForeignCircuit
 from rheobase.fitting.circuits.trial_checks import check_response, check_trial
 from rheobase.fitting.circuits.trial_files import read_response, write_trial
 
@@ -58,7 +59,7 @@ class ExternalCommand:
             )
 
 
-class CommandCircuit:
+class CommandCircuit(ForeignCircuit):
     """A circuit that an external command simulates.
 
     Args:
@@ -71,21 +72,8 @@ class CommandCircuit:
     """
 
     def __init__(self, command: ExternalCommand, populations: Mapping[str, int], parameters: tuple[str, ...]) -> None:
-        if not populations or min(populations.values()) < 1:
-            raise ModelError(f"a circuit needs populations with at least one cell each, got {dict(populations)}")
+        super().__init__(populations, parameters)
         self._command = command
-        self._populations = dict(populations)
-        self._parameters = tuple(parameters)
-
-    @property
-    def populations(self) -> Mapping[str, int]:
-        """Number of cells of each population."""
-        return self._populations
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of all parameters that a trial may set."""
-        return self._parameters
 
     def simulate(self, trial: Trial) -> CircuitResponse:
         """Run the command and read what it wrote.

@@ -11,9 +11,10 @@ import numpy as np
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.circuits.circuit import Trial
 from rheobase.fitting.search.interface import SearchError
+from rheobase.fitting.tuning.beginning import begin
+from rheobase.fitting.tuning.convergence import Convergence
 from rheobase.fitting.tuning.progress import StageProgress
 from rheobase.fitting.tuning.stage import in_order
-from rheobase.fitting.tuning.stage_tuning import Convergence, begin
 from rheobase.fitting.tuning.trials import Asked, Told
 from rheobase.fitting.tuning.verdicts import scored_targets, sensitivity_of, verdict_of
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,14 @@ def summarize(folder: Path) -> dict[str, object]:
         "minutes": round(float(opened.base.read_state().get("seconds", 0.0)) / 60.0, 1),
         "cpu_minutes": round(sum(trial.told.outcome.cpu_seconds for trial in trials) / 60.0, 1),
         "trials": len(trials),
+        "cpu_seconds_per_simulated_second": round(
+            statistics.median(
+                1000.0 * trial.told.outcome.cpu_seconds / trial.told.outcome.simulated_ms
+                for trial in trials
+                if trial.stage == "full circuit"
+            ),
+            2,
+        ) if "full circuit" in stages else None,
         "trials_by_stage": {name: sum(trial.stage == name for trial in trials) for name in stages},
         "values": {
             one.judged.key: {

@@ -17,6 +17,7 @@ from rheobase.campaigns.circuits.report.spectrum import has_spectrum, spectrum_f
 from rheobase.campaigns.circuits.report.unitary import unitary_figure, unitary_matrix
 from rheobase.campaigns.circuits.report.verdict import judge_circuit
 from rheobase.campaigns.report.drawing import PAGE_WIDTH_IN, as_svg, duration, number
+from rheobase.campaigns.report.templates import page_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from rheobase.campaigns.circuits.report.data import CircuitReportData, ReportedStage
 
-TEMPLATE = "page.html.jinja"
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
 _MOST_NAMES = 8
 
 
@@ -70,16 +71,7 @@ def render_circuit_report(data: CircuitReportData) -> str:
     Args:
         data: What is shown.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(
+    return page_template(TEMPLATE).render(
         data=data,
         verdict=judge_circuit(data),
         overview=_overview(data),
