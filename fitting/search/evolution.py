@@ -31,12 +31,16 @@ class EvolutionOptions:
         mutation_probability: Chance of each parameter to mutate.
         admission_ratio: A newcomer with a total above this many times the median total of the population is not
             admitted to selection, where evaluations may end early.
+        founders: Size of the population that an asynchronous search begins with, where evaluations may end early.
+        growth: It grows by one with every so many newcomers that are admitted, until it is complete.
     """
 
     crossover_eta: float = 10.0
     mutation_eta: float = 20.0
     mutation_probability: float = 0.25
     admission_ratio: float = 2.0
+    founders: int = 5
+    growth: int = 4
 
 
 class Evolution:
@@ -64,6 +68,7 @@ class Evolution:
         self._options = options
         self._dimensions = setup.dimensions
         self._ratio = options.admission_ratio if setup.early_end else math.inf
+        self._grows = setup.early_end and not setup.deterministic
         self._selection = Selection(selection, setup.groups, self._population)
         self._random = LentRandomness(setup.seed)
         self._survivors: list[Individual] = []
@@ -83,10 +88,11 @@ class Evolution:
         return False
 
     def propose(self) -> Proposal:
-        """The first population, then children."""
+        """The first places, then children."""
+        enough = max(1.0, _NEWCOMERS_PER_SELECTION * self._room)
+        if len(self._newcomers) >= enough and (not self._waiting or self._founded):
+            self._select()
         if not self._waiting:
-            if len(self._newcomers) >= max(1.0, _NEWCOMERS_PER_SELECTION * self._population):
-                self._select()
             self._waiting = self._breed()
         return Proposal(self._waiting.pop(0), self._limit)
 
@@ -99,11 +105,23 @@ class Evolution:
         self._learnt += 1
         self._newcomers.append(newcomer)
 
+    @property
+    def _founded(self) -> bool:
+        return self._grows and self._learnt >= self._options.founders
+
+    @property
+    def _room(self) -> int:
+        """Size of the population by now."""
+        if not self._grows:
+            return self._population
+        options = self._options
+        return min(self._population, options.founders + max(self._learnt - options.founders, 0) // options.growth)
+
     def _select(self) -> None:
         with self._random.lent():
-            self._survivors = self._selection.survivors(self._survivors + self._newcomers)
+            self._survivors = self._selection.survivors(self._survivors + self._newcomers, self._room)
         self._newcomers = []
-        self._limit = admission_limit(self._survivors, self._population, self._ratio)
+        self._limit = admission_limit(self._survivors, self._room, self._ratio)
 
     def _breed(self) -> list[tuple[float, ...]]:
         """Two children of two parents; random ones as long as there is nobody to breed from."""

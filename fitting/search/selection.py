@@ -60,14 +60,20 @@ class Selection:
         individual.total = outcome.total
         individual.order = order
 
-    def survivors(self, everyone: Sequence[Individual]) -> list[Individual]:
-        """The best, at most a population of them. Draws from the global generators."""
+    def survivors(self, everyone: Sequence[Individual], room: int | None = None) -> list[Individual]:
+        """The best, at most so many as there is room for. Draws from the global generators.
+
+        Args:
+            everyone: Those to choose from.
+            room: How many survive; None: a population.
+        """
+        room = room or self._population
         # Constraint domination (Deb et al. 2002): who failed survives only where those who did not leave room.
         pool = sorted((i for i in everyone if not i.failed), key=lambda individual: individual.order)
-        room = self._population - len(pool)
-        if room > 0:
-            pool += sorted((i for i in everyone if i.failed), key=lambda i: (i.total, i.order))[:room]
-        size = min(self._population, len(pool))
+        left = room - len(pool)
+        if left > 0:
+            pool += sorted((i for i in everyone if i.failed), key=lambda i: (i.total, i.order))[:left]
+        size = min(room, len(pool))
         if self._name == "ibea":
             from bluepyopt.deapext.tools import selIBEA
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,20 +21,24 @@ from tests.benchmarks.problems import Problem
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What a search had taken until then (s)."""
+
+    cpu_seconds: float
+    wall_seconds: float
+
+
+@dataclass(frozen=True)
 class Holder:
     """A model that was the best so far at the fidelity of the search.
 
     Attributes:
         parameters: Its parameters.
         total: Sum of its scores at the fidelity of the search.
-        cpu_seconds: CPU time that the search had taken when it was found (s).
-        wall_seconds: The same by the clock (s).
     """
 
     parameters: dict[str, float]
     total: float
-    cpu_seconds: float
-    wall_seconds: float
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class OurRun:
         cpu_seconds: CPU time of everything, the driver included (s).
         holders: The models that were the best so far, in the order in which they were found.
         candidates: Parameters of all evaluations.
+        reached: When a model was as good as wanted at full fidelity.
+        best_total: Smallest sum of scores at full fidelity of those that were evaluated so.
     """
 
     evaluations: int
@@ -53,6 +60,8 @@ class OurRun:
     cpu_seconds: float
     holders: tuple[Holder, ...]
     candidates: tuple[dict[str, float], ...]
+    reached: Moment | None = None
+    best_total: float = math.inf
 
 
 class _Here:
@@ -89,6 +98,11 @@ class _Holders:
         self.excluded = 0
         self._begin, self._begin_cpu = time.monotonic(), time.process_time()
 
+    @property
+    def spent(self) -> Moment:
+        """What was taken so far."""
+        return Moment(time.process_time() - self._begin_cpu, time.monotonic() - self._begin)
+
     def recorded(self, row: RecordedEvaluation) -> None:
         """There is no earlier run."""
 
@@ -98,15 +112,35 @@ class _Holders:
         total = sum(row.scores.values())
         if row.excluded or row.failure is not None or (self.found and total >= self.found[-1].total):
             return
-        spent = (time.process_time() - self._begin_cpu, time.monotonic() - self._begin)
-        self.found.append(Holder(row.parameters, total, *spent))
+        self.found.append(Holder(row.parameters, total))
+
+
+class _Confirmation:
+    """Ends a search as soon as a model is as good as wanted at full fidelity; the time it takes is the search's."""
+
+    def __init__(self, problem: Problem, watcher: _Holders, goal_total: float) -> None:
+        self._problem, self._watcher, self._goal_total = problem, watcher, goal_total
+        self._evaluator: CellEvaluator | None = None
+        self._seen = 0
+        self.best_total = math.inf
+
+    def __call__(self) -> bool:
+        """Whether a best so far that looks as good as wanted is so at full fidelity."""
+        new = self._watcher.found[self._seen :]
+        self._seen += len(new)
+        for holder in new:
+            if holder.total <= self._goal_total:
+                if self._evaluator is None:
+                    self._evaluator = CellEvaluator(self._problem.model, self._problem.targets, self._problem.settings)
+                self.best_total = min(self.best_total, full_total(self._evaluator, holder.parameters))
+        return self.best_total <= self._goal_total
 
 
 def run_ours(
     problem: Problem,
     seed: int,
     cpu_limit_s: float,
-    enough_total: float,
+    goal_total: float,
     segment_length_um: float,
     absolute_tolerance: float,
 ) -> OurRun:
@@ -116,11 +150,12 @@ def run_ours(
         problem: What to fit.
         seed: Of the search.
         cpu_limit_s: When to end (s of CPU time).
-        enough_total: A sum of scores, at the fidelity of the search, at which to end before that.
+        goal_total: It ends before that when a model has this sum of scores at full fidelity. Looked at are those that
+            have it at the fidelity of the search and are the best so far.
         segment_length_um: Longest segment while searching (um).
         absolute_tolerance: Of the variable time step while searching.
     """
-    begin_cpu = time.process_time()
+    watcher = _Holders()
     model = dataclasses.replace(problem.model, segment_length_um=segment_length_um)
     settings = dataclasses.replace(problem.settings, absolute_tolerance=absolute_tolerance)
     evaluator = CellEvaluator(model, problem.targets, settings)
@@ -128,50 +163,23 @@ def run_ours(
     search = make_search(
         "ibea", model.dimensions, objectives, SearchSettings(population=50), seed, problem.targets.groups
     )
-    watcher = _Holders()
+    confirmation = _Confirmation(problem, watcher, goal_total)
     with tempfile.TemporaryDirectory(prefix="rheobase-search-") as folder:
         record = EvaluationRecord(Path(folder), [dimension.name for dimension in model.dimensions], objectives)
         run = SearchRun("search", Budget(10**9, cpu_s=cpu_limit_s), objectives, 120.0)
-        run_search(
-            run,
-            search,
-            _Here(evaluator),
-            record,
-            [watcher],
-            lambda: bool(watcher.found) and watcher.found[-1].total <= enough_total,
-        )
+        run_search(run, search, _Here(evaluator), record, [watcher], confirmation)
         evaluations = len(record)
         record.close()
-    cpu_seconds = time.process_time() - begin_cpu
-    return OurRun(evaluations, watcher.excluded, cpu_seconds, tuple(watcher.found), tuple(watcher.candidates))
-
-
-@dataclass(frozen=True)
-class Reached:
-    """When a search of ours reached a total at full fidelity (s); None: it did not."""
-
-    cpu_seconds: float | None
-    wall_seconds: float | None
-    best_total: float
-
-
-def reached_at_full_fidelity(problem: Problem, run: OurRun, goal_total: float) -> Reached:
-    """CPU time until a model's total at full fidelity was at most the goal.
-
-    Every model that was the best so far is evaluated at full fidelity, and that is charged too.
-    """
-    evaluator = CellEvaluator(problem.model, problem.targets, problem.settings)
-    extra_cpu = extra_wall = 0.0
-    best = float("inf")
-    for holder in run.holders:
-        begin, begin_cpu = time.monotonic(), time.process_time()
-        total = full_total(evaluator, holder.parameters)
-        extra_cpu += time.process_time() - begin_cpu
-        extra_wall += time.monotonic() - begin
-        best = min(best, total)
-        if total <= goal_total:
-            return Reached(holder.cpu_seconds + extra_cpu, holder.wall_seconds + extra_wall, best)
-    return Reached(None, None, best)
+    spent = watcher.spent
+    return OurRun(
+        evaluations,
+        watcher.excluded,
+        spent.cpu_seconds,
+        tuple(watcher.found),
+        tuple(watcher.candidates),
+        spent if confirmation.best_total <= goal_total else None,
+        confirmation.best_total,
+    )
 
 
 def full_total(evaluator: CellEvaluator, parameters: Mapping[str, float]) -> float:
