@@ -6,7 +6,7 @@ import dataclasses
 import math
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +65,11 @@ class OurRun:
 
 
 class _Here:
-    """A pool of one worker, in this process."""
+    """A pool of one worker, in this process; NEURON holds one cell at a time."""
 
-    def __init__(self, evaluator: CellEvaluator) -> None:
-        self._evaluator = evaluator
+    def __init__(self, build: Callable[[], CellEvaluator]) -> None:
+        self._build = build
+        self.renew()
         self._task: Task | None = None
 
     @property
@@ -84,6 +85,10 @@ class _Here:
         task, self._task = self._task, None
         evaluation: Evaluation = getattr(self._evaluator, task.method)(*task.arguments)
         return [Outcome(task.key, evaluation, None, evaluation.cpu_seconds)]
+
+    def renew(self) -> None:
+        """Build the cell, again where another has been built since."""
+        self._evaluator = self._build()
 
     def close(self) -> None:
         """Nothing is left."""
@@ -118,21 +123,19 @@ class _Holders:
 class _Confirmation:
     """Ends a search as soon as a model is as good as wanted at full fidelity; the time it takes is the search's."""
 
-    def __init__(self, problem: Problem, watcher: _Holders, goal_total: float) -> None:
-        self._problem, self._watcher, self._goal_total = problem, watcher, goal_total
-        self._evaluator: CellEvaluator | None = None
+    def __init__(self, problem: Problem, watcher: _Holders, goal_total: float, pool: _Here) -> None:
+        self._problem, self._watcher, self._goal_total, self._pool = problem, watcher, goal_total, pool
         self._seen = 0
         self.best_total = math.inf
 
     def __call__(self) -> bool:
         """Whether a best so far that looks as good as wanted is so at full fidelity."""
-        new = self._watcher.found[self._seen :]
-        self._seen += len(new)
-        for holder in new:
-            if holder.total <= self._goal_total:
-                if self._evaluator is None:
-                    self._evaluator = CellEvaluator(self._problem.model, self._problem.targets, self._problem.settings)
-                self.best_total = min(self.best_total, full_total(self._evaluator, holder.parameters))
+        new = [holder for holder in self._watcher.found[self._seen :] if holder.total <= self._goal_total]
+        self._seen = len(self._watcher.found)
+        if new:
+            evaluator = CellEvaluator(self._problem.model, self._problem.targets, self._problem.settings)
+            self.best_total = min(self.best_total, *(full_total(evaluator, holder.parameters) for holder in new))
+            self._pool.renew()
         return self.best_total <= self._goal_total
 
 
@@ -158,16 +161,16 @@ def run_ours(
     watcher = _Holders()
     model = dataclasses.replace(problem.model, segment_length_um=segment_length_um)
     settings = dataclasses.replace(problem.settings, absolute_tolerance=absolute_tolerance)
-    evaluator = CellEvaluator(model, problem.targets, settings)
-    objectives = evaluator.objectives
+    pool = _Here(lambda: CellEvaluator(model, problem.targets, settings))
+    objectives = tuple(problem.targets.objectives)
     search = make_search(
         "ibea", model.dimensions, objectives, SearchSettings(population=50), seed, problem.targets.groups
     )
-    confirmation = _Confirmation(problem, watcher, goal_total)
+    confirmation = _Confirmation(problem, watcher, goal_total, pool)
     with tempfile.TemporaryDirectory(prefix="rheobase-search-") as folder:
         record = EvaluationRecord(Path(folder), [dimension.name for dimension in model.dimensions], objectives)
         run = SearchRun("search", Budget(10**9, cpu_s=cpu_limit_s), objectives, 120.0)
-        run_search(run, search, _Here(evaluator), record, [watcher], confirmation)
+        run_search(run, search, pool, record, [watcher], confirmation)
         evaluations = len(record)
         record.close()
     spent = watcher.spent

@@ -11,8 +11,8 @@ first three of its hall of fame counts. --keep DIR keeps BluePyOpt's runs there,
 hours, and the same whatever ours does.
 
 Prints search.cpu_ratio_small and search.cpu_ratio_l5 (the layer 5 pyramidal cell, hours; --quick leaves it out):
-BluePyOpt's CPU seconds for its whole budget over ours until that score, the median over seeds. A seed in which ours does
-not get there within BluePyOpt's CPU time counts 0.
+BluePyOpt's CPU seconds for its whole budget over ours until that score, the median over seeds. A seed in which ours
+does not get there within BluePyOpt's CPU time counts 0.
 """
 
 from __future__ import annotations
