@@ -152,11 +152,11 @@ def _write_page(page: Path, title: str, layout: RecordingFolder, extraction: Ext
     from rheobase.campaigns.extraction_page.page import write_page
     from rheobase.campaigns.progress import bar
     from rheobase.campaigns.writing import replacing
-    from rheobase.features.layout import read_recordings
+    from rheobase.features.layout import read_cells
 
     drawing = bar("page", len(extraction.measurements), "cells")
     try:
         with replacing(page) as aside:
-            write_page(aside, title, read_recordings(layout, []), extraction, lambda _: drawing.update())
+            write_page(aside, title, read_cells(layout, []), extraction, lambda _: drawing.update())
     finally:
         drawing.close()

@@ -330,8 +330,8 @@ class TestRequests:
         assert "IDrest_200 Spikecount left out: measured in 0 cells (0 sweeps) only" in found.notes
 
     def test_only_sweeps_of_levels_are_measured_unless_asked(self) -> None:
-        few = extract(cell(), PLAN).measurements[0]
-        many = extract(cell(), dataclasses.replace(PLAN, every_sweep=True)).measurements[0]
+        (few,) = extract(cell(), PLAN).measurements
+        (many,) = extract(cell(), dataclasses.replace(PLAN, every_sweep=True)).measurements
         assert [bool(sweep.features) for sweep in few.sweeps] == [False, False, True, True, True, False]
         assert all(sweep.features for sweep in many.sweeps)
         assert [sweep.features for sweep in many.sweeps if sweep.sweep == "3"] == [
