@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Thing = TypeVar("Thing")
 
 # Of all that is kept, SQLite has so much in memory (kibibytes).
-_CACHE_KiB = 512
+_CACHE_KiB = 128
 
 
 class Shelf(Generic[Thing]):
@@ -30,6 +30,7 @@ class Shelf(Generic[Thing]):
             self._file.execute(f"PRAGMA {setting}")
         self._file.execute("CREATE TABLE things (place INTEGER, thing BLOB)")
         self._file.execute("CREATE INDEX by_place ON things (place)")
+        self._file.execute("BEGIN")  # and never commit: nobody else sees the file
 
     @property
     def names(self) -> tuple[str, ...]:
