@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 from dataclasses import dataclass
 from itertools import chain
@@ -98,4 +99,6 @@ def _png(figure: Figure) -> str:
     stream = io.BytesIO()
     with style():
         figure.savefig(stream, format="png", dpi=min(_DOTS_PER_INCH, _MOST_DOTS / figure.get_figheight()))
+    figure.clear()
+    gc.collect()  # figures have megabytes of pixels and point at themselves
     return base64.b64encode(stream.getvalue()).decode("ascii")
