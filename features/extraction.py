@@ -140,8 +140,14 @@ def _usable(everything: MeasuredCells, plan: ExtractionPlan, notes: list[str]) -
 
 def _why_unknown(cell: CellMeasurement, plan: ExtractionPlan) -> str:
     if defining_steps(cell.sweeps, plan.rheobase):
-        return "no step made it spike"
-    return f"it has no single steps of {' or '.join(plan.rheobase.protocols) or '100 ms or more'}"
+        reason = "no step made it spike"
+    else:
+        reason = f"it has no single steps of {' or '.join(plan.rheobase.protocols) or '100 ms or more'}"
+    others = [sweep for sweep in cell.sweeps if sweep.spikes and sweep.stimulus.kind not in ("step", "pulse")]
+    if others:
+        kinds = " and ".join(sorted({sweep.stimulus.kind for sweep in others}))
+        reason += f" ({len(others)} with {kinds} did, which say nothing about it: give their levels in nA)"
+    return reason
 
 
 def _too_coarse(group: Group) -> list[str]:

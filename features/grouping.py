@@ -125,7 +125,7 @@ class SweepsOfTargets(Mapping[str, tuple[SweepMeasurement, ...]]):
 
 
 def group_sweeps(cells: MeasuredCells, usable: Container[str], plan: ExtractionPlan) -> Iterator[Group]:
-    """The groups of a plan, in its order; those without sweeps are empty. Those of one request are in memory at once.
+    """The groups of a plan, in its order, one after another; those without sweeps are empty.
 
     Args:
         cells: All measured cells.
@@ -133,13 +133,8 @@ def group_sweeps(cells: MeasuredCells, usable: Container[str], plan: ExtractionP
         plan: Its requests and levels.
     """
     for request in _all_requests(cells, usable, plan):
-        selections = [Selection(request.target_name(level), request, level) for level in request.levels]
-        found: list[list[tuple[SweepMeasurement, float | None]]] = [[] for _ in selections]
-        for cell in cells:
-            if cell.cell in usable:
-                for selection, sweeps in zip(selections, found, strict=True):
-                    sweeps += [(sweep, _rheobase_nA(cell)) for sweep in selection.of_level(cell)]
-        yield from (_group(selection, sweeps) for selection, sweeps in zip(selections, found, strict=True))
+        for level in request.levels:
+            yield _group(Selection(request.target_name(level), request, level), cells, usable)
 
 
 def _all_requests(cells: MeasuredCells, usable: Container[str], plan: ExtractionPlan) -> list[ProtocolRequest]:
@@ -159,10 +154,9 @@ def _rheobase_nA(cell: CellMeasurement) -> float | None:
     return None if cell.properties is None else cell.properties.rheobase_nA
 
 
-def _group(level: Selection, found: Sequence[tuple[SweepMeasurement, float | None]]) -> Group:
-    selection = replace(
-        level, usual=most_usual([sweep.stimulus for sweep, _ in found if sweep.stimulus.kind != "noise"])
-    )
+def _group(level: Selection, cells: MeasuredCells, usable: Container[str]) -> Group:
+    found = [(sweep, _rheobase_nA(cell)) for cell in cells if cell.cell in usable for sweep in level.of_level(cell)]
+    selection = replace(level, usual=most_usual(sweep.stimulus for sweep, _ in found if sweep.stimulus.kind != "noise"))
     kept, notes = [], []
     for sweep, rheobase in found:
         reason = selection.why_not(sweep.stimulus)

@@ -34,9 +34,9 @@ class ReadingReport:
     recordings: int = 0
 
     def leave_out(self, error: RecordingError) -> None:
-        """Raise an error when strict, otherwise keep its message."""
+        """Raise an error when strict, with what can be done, otherwise keep its message."""
         if self.strict:
-            raise error
+            raise RecordingError(f"{error}; or leave out what cannot be read, with recordings.skip_unreadable: true")
         self.note(str(error), "left out: ")
 
     def note(self, message: str, what: str = "") -> None:
