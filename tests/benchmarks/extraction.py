@@ -21,11 +21,10 @@ outside of it).
 Prints:
   extraction.cpu_ratio            CPU time of BluePyEfe over ours
   extraction.cpu_ratio_detecting  the same when ours finds the stimuli itself
-  extraction.memory_growth_MB     peak memory for four times as many cells minus that for 10 (--quick: 8), which are
-                                  copies under new names
-  extraction.memory_kB_per_cell   slope of the line through the peaks for 10, 40 and 160 cells (--quick: 8 and 32).
-                                  Nothing of ours is kept of a cell but its name and a line in the targets, 1 kB; the
-                                  rest is the allocator's, whose peaks creep up with the number of attempts
+  extraction.memory_growth_MB     peak memory for 40 cells minus that for 10, copies under new names (--quick: 64 and 8)
+  extraction.memory_kB_per_cell   slope of the line through the peaks for 10, 40 and 160 cells (--quick: 8 and 64).
+                                  What Python keeps of a cell is about 1 kB (tracemalloc). The peak of a single run
+                                  varies by half a megabyte and the curve flattens: steep to 40 cells, then less
   extraction.speed_up             wall time with one process over that with two, for 60 cells, in full only; of this
                                   machine as loaded as it is
   extraction.largest_speed_up     what that would be with two cores to itself: twice the CPU time with one process over
@@ -177,8 +176,8 @@ def main() -> None:
     repetitions = options.repetitions or (3 if options.quick else 5)
     with tempfile.TemporaryDirectory() as scratch:
         compared, numbers = compare(link_cells(Path(scratch) / "few", cells, 1), repetitions)
-        copies = (4, 16) if options.quick else (2, 8, 32)
-        memory = growth_of_memory(Path(scratch), cells, copies, 1 if options.quick else 3)
+        copies = (4, 32) if options.quick else (2, 8, 32)
+        memory = growth_of_memory(Path(scratch), cells, copies, 2 if options.quick else 3)
         faster = None if options.quick else speed_up(link_cells(Path(scratch) / "most", cells, 12), 3)
     print_table(compared)
     differing = [*numbers["differing"], *numbers["differing_in_double_precision"]]
