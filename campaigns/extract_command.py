@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rheobase.features.extraction import Extraction
     from rheobase.features.layout import RecordingFolder
 
+_REMARKS_SHOWN = 6
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -141,6 +143,10 @@ def _write_targets(extraction: Extraction, outputs: Outputs) -> list[str]:
         write_targets(targets, aside)
     counts = f"{len(targets.objectives)} targets, {len(targets.protocols)} protocols, {len(targets.cells)} cells"
     said = [f"{counts}: {outputs.targets}"]
+    if targets.notes:
+        remarks = [f"  {note}" for note in targets.notes[:_REMARKS_SHOWN]]
+        more = len(targets.notes) - len(remarks)
+        said += ["Left out or uncertain:", *remarks, *([f"  and {more} more, see there"] if more else [])]
     if outputs.cells is not None:
         with writing(outputs.cells):
             write_cell_targets(extraction.cells, outputs.cells)
@@ -152,11 +158,11 @@ def _write_page(page: Path, title: str, layout: RecordingFolder, extraction: Ext
     from rheobase.campaigns.extraction_page.page import write_page
     from rheobase.campaigns.progress import bar
     from rheobase.campaigns.writing import replacing
-    from rheobase.features.layout import read_recordings
+    from rheobase.features.layout import read_cells
 
     drawing = bar("page", len(extraction.measurements), "cells")
     try:
         with replacing(page) as aside:
-            write_page(aside, title, read_recordings(layout, []), extraction, lambda _: drawing.update())
+            write_page(aside, title, read_cells(layout, []), extraction, lambda _: drawing.update())
     finally:
         drawing.close()

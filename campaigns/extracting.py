@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.building import build_folder
@@ -96,8 +97,9 @@ def _of_cell(campaign: Campaign, extraction: Extraction) -> Extraction:
             f"{campaign.where('features', 'cell')}: there are no targets of a cell '{cell}'; "
             f"there are some of {', '.join(extraction.cells)}"
         )
-    return type(extraction)(
-        extraction.cells[cell],
+    return replace(
+        extraction,
+        targets=extraction.cells[cell],
         sweeps={
             name: own
             for name, sweeps in extraction.sweeps.items()

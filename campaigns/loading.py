@@ -145,7 +145,7 @@ def _validated(kind: type[Keys], content: Any, path: Path, overrides: Sequence[s
     try:
         keys = kind.model_validate(content)
     except ValidationError as error:
-        raise CampaignError("\n".join(_explain(detail, places, kind) for detail in error.errors())) from error
+        raise CampaignError("\n".join(_explain(detail, places, kind) for detail in _causes(error.errors()))) from error
     keys.read_from(places.where)
     return keys
 
@@ -280,6 +280,17 @@ def _override(content: Any, override: str) -> tuple[str, ...]:
     return (*place, rest)
 
 
+def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Errors without those that only follow from another one: a list is too short without its wrong items."""
+    places = [detail["loc"] for detail in details]
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(len(place) > len(detail["loc"]) and place[: len(detail["loc"])] == detail["loc"] for place in places)
+    ]
+
+
 def _explain(detail: ErrorDetails, places: _Places, kind: type[Placed]) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
@@ -289,8 +300,9 @@ def _explain(detail: ErrorDetails, places: _Places, kind: type[Placed]) -> str:
         message = f"unknown key; {hint}"
     elif detail["type"] == "missing":
         message = "this key is missing; it has no default"
-    elif isinstance(detail["input"], str | int | float | bool) and repr(detail["input"]) not in message:
-        message = f"{message}, got {detail['input']!r}"
+    elif isinstance(detail["input"], str | int | float | bool):
+        said = ", got " in message or repr(detail["input"]) in message
+        message = message if said else f"{message}, got {detail['input']!r}"
     return f"{places.where(detail['loc'])}: {message}"
 
 

@@ -2,23 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rheobase.features.catalogue import unit
+from rheobase.features.group_stimulus import stimulus_of
 from rheobase.features.group_targets import INTRINSIC, as_requested, values_of
-from rheobase.features.grouping import stimulus_of
 from rheobase.features.statistics import SMALLEST_STD, sample_std
 from rheobase.features.targets import INTRINSIC_UNITS, FeatureTarget, FeatureTargets, ProtocolTargets, objective_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rheobase.features.grouping import Group
+    from rheobase.features.grouping import Group, Selection
+    from rheobase.features.measured_cells import MeasuredCells
     from rheobase.features.normalisation import CellProperties
     from rheobase.features.requests import ExtractionPlan
+
+
+class CellTargets(Mapping[str, FeatureTargets]):
+    """Targets of each cell alone, made when they are asked for.
+
+    Args:
+        cells: All measured cells.
+        properties: Those of the cells that have targets, by name.
+        selections: Which sweeps belong to each of the protocols.
+        together: Targets of all cells.
+        plan: How to combine.
+    """
+
+    def __init__(
+        self,
+        cells: MeasuredCells,
+        properties: Mapping[str, CellProperties],
+        selections: Sequence[Selection],
+        together: FeatureTargets,
+        plan: ExtractionPlan,
+    ) -> None:
+        self._cells = cells
+        self._properties = properties
+        self._selections = selections
+        self._together = together
+        self._plan = plan
+
+    def __len__(self) -> int:
+        return len(self._properties)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._properties)
+
+    def __getitem__(self, name: str) -> FeatureTargets:
+        properties, cell = self._properties[name], self._cells[name]
+        groups = [selection.of_cell(cell) for selection in self._selections]
+        return targets_of_cell(name, properties, groups, self._together, self._plan)
 
 
 def targets_of_cell(
@@ -33,7 +72,7 @@ def targets_of_cell(
     Args:
         cell: Its name.
         properties: Its own.
-        groups: Sweeps of all cells by level, those that became targets.
+        groups: Its sweeps by level, for the levels that became targets.
         together: Targets of all cells.
         plan: How to combine.
     """
@@ -41,17 +80,12 @@ def targets_of_cell(
         (outlier.objective, outlier.sweep) for outlier in together.outliers if outlier.cell == cell and not outlier.kept
     }
     by_name = {protocol.name: protocol for protocol in together.protocols}
-    protocols = []
-    for group in groups:
-        own = group.of_cell(cell)
-        if own.sweeps:
-            made = _protocol(own, by_name[group.name], removed, plan)
-            protocols += [made] if made.features else []
+    made = [_protocol(own, by_name[own.name], removed, plan) for own in groups if own.sweeps]
     return replace(
         together,
         holding_voltage_mV=properties.holding_voltage_mV,
         intrinsic=_intrinsic(properties, together, plan),
-        protocols=tuple(protocols),
+        protocols=tuple(protocol for protocol in made if protocol.features),
         cells=tuple(summary for summary in together.cells if summary.name == cell),
         notes=(),
         outliers=(),

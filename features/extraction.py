@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rheobase.features.cell_measurement import CellMeasurement, measure_cell
-from rheobase.features.cell_targets import targets_of_cell
+from rheobase.features.cell_targets import CellTargets
 from rheobase.features.errors import FeatureError
 from rheobase.features.group_targets import intrinsic_targets, protocol_targets
-from rheobase.features.grouping import group_sweeps
-from rheobase.features.naming import natural_key
+from rheobase.features.grouping import SweepsOfTargets, group_sweeps
+from rheobase.features.measured_cells import MeasuredCells
 from rheobase.features.rheobase import defining_steps
 from rheobase.features.sweeps import COARSEST_SPIKE_SAMPLING_MS
 from rheobase.features.targets import CellSummary, FeatureTargets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping
 
-    from rheobase.features.grouping import Group
+    from rheobase.features.grouping import Group, Selection
+    from rheobase.features.normalisation import CellProperties
     from rheobase.features.recording import Recording
     from rheobase.features.requests import ExtractionPlan
     from rheobase.features.sweeps import SweepMeasurement
+    from rheobase.features.targets import Outlier, ProtocolTargets
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """Targets, and what they came from.
+    """Targets, and what they came from. All but the targets is looked up on disk when it is asked for.
 
     Attributes:
         targets: Targets of all cells together.
@@ -39,9 +41,9 @@ class Extraction:
     """
 
     targets: FeatureTargets
-    sweeps: dict[str, tuple[SweepMeasurement, ...]] = field(default_factory=dict)
-    cells: dict[str, FeatureTargets] = field(default_factory=dict)
-    measurements: tuple[CellMeasurement, ...] = ()
+    sweeps: Mapping[str, tuple[SweepMeasurement, ...]]
+    cells: Mapping[str, FeatureTargets]
+    measurements: MeasuredCells
 
 
 def extract(
@@ -66,7 +68,7 @@ def extract(
 
 
 def combine(measurements: Iterable[CellMeasurement], plan: ExtractionPlan) -> Extraction:
-    """Targets from measured cells, whatever order they come in.
+    """Targets from measured cells, whatever order they come in; one of them is in memory at a time.
 
     Args:
         measurements: What `measure_cell` gave for each cell, with the same plan.
@@ -75,69 +77,77 @@ def combine(measurements: Iterable[CellMeasurement], plan: ExtractionPlan) -> Ex
     Raises:
         FeatureError: nothing could be measured; the message says what was there.
     """
-    everything = sorted(measurements, key=lambda cell: (natural_key(cell.cell), cell.cell))
+    everything = MeasuredCells(measurements)
     notes = [str(sweep) for cell in everything for sweep in cell.left_out]
-    cells = _usable(everything, plan, notes)
-    groups = group_sweeps(cells, plan)
-    for group in groups:
+    properties = _usable(everything, plan, notes)
+    left_out: list[str] = []
+    protocols: list[ProtocolTargets] = []
+    outliers: list[Outlier] = []
+    selections: list[Selection] = []
+    for group in group_sweeps(everything, properties, plan):
         notes += [*group.notes, *_too_coarse(group)]
-    protocols, outliers = protocol_targets(groups, plan, notes)
-    properties = {cell.cell: cell.properties for cell in cells if cell.properties is not None}
-    kept = {protocol.name for protocol in protocols}
+        made, odd = protocol_targets(group, plan, left_out)
+        if made is not None:
+            protocols.append(made)
+            outliers += odd
+            selections.append(group.selection)
     targets = FeatureTargets(
         holding_voltage_mV=float(np.mean([found.holding_voltage_mV for found in properties.values()])),
-        threshold_duration_ms=_threshold_duration(cells, plan),
-        intrinsic=intrinsic_targets(properties, plan, notes),
-        protocols=protocols,
+        threshold_duration_ms=_threshold_duration(everything, properties, plan),
+        intrinsic=intrinsic_targets(properties, plan, left_out),
+        protocols=tuple(protocols),
         junction_potential_mV=plan.junction_potential_mV,
-        cells=tuple(_summary(cell) for cell in cells),
-        notes=tuple(notes),
+        cells=tuple(_summary(cell, found) for cell, found in properties.items()),
+        notes=(*notes, *left_out),
         settings=plan.settings,
-        outliers=outliers,
+        outliers=tuple(outliers),
     )
     return Extraction(
         targets,
-        sweeps={group.name: tuple(sweep for sweep, _ in group.sweeps) for group in groups if group.name in kept},
-        cells={
-            cell: targets_of_cell(cell, found, [group for group in groups if group.name in kept], targets, plan)
-            for cell, found in properties.items()
-        },
-        measurements=tuple(everything),
+        SweepsOfTargets(everything, properties, selections),
+        CellTargets(everything, properties, selections, targets, plan),
+        everything,
     )
 
 
-def _usable(everything: Sequence[CellMeasurement], plan: ExtractionPlan, notes: list[str]) -> list[CellMeasurement]:
-    """Cells that can have a part in the targets."""
+def _usable(everything: MeasuredCells, plan: ExtractionPlan, notes: list[str]) -> dict[str, CellProperties]:
+    """Cells that can have a part in the targets, and their properties."""
     in_percent = [level.unit == "percent" for request in plan.protocols for level in request.levels] or [True]
-    usable = []
+    usable: dict[str, CellProperties] = {}
+    with_steps = 0
     for cell in everything:
+        with_steps += bool(cell.sweeps)
         if cell.properties is None:
             continue
         rheobase = cell.properties.rheobase
         if rheobase is not None:
-            usable.append(cell)
+            usable[cell.cell] = cell.properties
             if not rheobase.bracketed:
                 notes.append(f"cell {cell.cell}: its smallest step spikes already; the rheobase may be lower")
         elif all(in_percent):
             notes.append(f"cell {cell.cell} left out: {_why_unknown(cell, plan)}, so its rheobase is unknown")
         else:
-            usable.append(cell)
+            usable[cell.cell] = cell.properties
             if any(in_percent):
                 notes.append(f"cell {cell.cell}: {_why_unknown(cell, plan)}; it has no part in levels in %")
     if not usable:
-        with_steps = [cell for cell in everything if cell.sweeps]
         said = "; ".join(notes[:5]) or "there was no sweep at all"
         raise FeatureError(
-            f"no targets: expected cells with steps that make them spike, got {len(with_steps)} cells with steps "
-            f"({said})"
+            f"no targets: expected cells with steps that make them spike, got {with_steps} cells with steps ({said})"
         )
     return usable
 
 
 def _why_unknown(cell: CellMeasurement, plan: ExtractionPlan) -> str:
     if defining_steps(cell.sweeps, plan.rheobase):
-        return "no step made it spike"
-    return f"it has no single steps of {' or '.join(plan.rheobase.protocols) or '100 ms or more'}"
+        reason = "no step made it spike"
+    else:
+        reason = f"it has no single steps of {' or '.join(plan.rheobase.protocols) or '100 ms or more'}"
+    others = [sweep for sweep in cell.sweeps if sweep.spikes and sweep.stimulus.kind not in ("step", "pulse")]
+    if others:
+        kinds = " and ".join(sorted({sweep.stimulus.kind for sweep in others}))
+        reason += f" ({len(others)} with {kinds} did, which say nothing about it: give their levels in nA)"
+    return reason
 
 
 def _too_coarse(group: Group) -> list[str]:
@@ -157,18 +167,21 @@ def _too_coarse(group: Group) -> list[str]:
     ]
 
 
-def _threshold_duration(cells: Sequence[CellMeasurement], plan: ExtractionPlan) -> float:
-    sweeps = [sweep for cell in cells for sweep in cell.sweeps]
-    steps = defining_steps(sweeps, plan.rheobase) or sweeps
-    return float(round(float(np.median([sweep.step.duration_ms for sweep in steps])), 1))
+def _threshold_duration(everything: MeasuredCells, usable: Container[str], plan: ExtractionPlan) -> float:
+    """Median length of the steps that define the rheobase, of all stimuli where there are none (ms)."""
+    defining: list[float] = []
+    others: list[float] = []
+    for cell in everything:
+        if cell.cell in usable:
+            defining += [sweep.step.duration_ms for sweep in defining_steps(cell.sweeps, plan.rheobase)]
+            others += [sweep.step.duration_ms for sweep in cell.sweeps]
+    return float(round(float(np.median(defining or others)), 1))
 
 
-def _summary(cell: CellMeasurement) -> CellSummary:
-    found = cell.properties
-    assert found is not None  # such cells are not usable
+def _summary(cell: str, found: CellProperties) -> CellSummary:
     rheobase = found.rheobase
     return CellSummary(
-        cell.cell,
+        cell,
         found.rheobase_nA,
         found.holding_current_nA,
         found.holding_voltage_mV,

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from itertools import groupby
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from rheobase.features.cell_measurement import CellMeasurement, measure_cell
-from rheobase.features.errors import NothingFoundError, RecordingError
+from rheobase.features.cell_files import FilesByCell
+from rheobase.features.cell_measurement import measure_cell
+from rheobase.features.errors import RecordingError
 from rheobase.features.extraction import Extraction, combine
-from rheobase.features.layout import find_cells, read_recordings
+from rheobase.features.layout import read_cell
+from rheobase.features.reading_report import ReadingReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
+    from rheobase.features.cell_files import CellFiles
+    from rheobase.features.cell_measurement import CellMeasurement
     from rheobase.features.layout import RecordingFolder
     from rheobase.features.requests import ExtractionPlan
 
-# Starting a process costs 0.8 CPU seconds, as much as eight small cells; and every task looks through the folder again.
-_FEWEST_CELLS_IN_TASK = 8
-_TASKS_FOR_PROCESS = 2
+# Starting a process costs 0.8 CPU seconds, as much as eight small cells.
+_FEWEST_CELLS_FOR_PROCESS = 8
+_CELLS_WAITING_FOR_PROCESS = 2
 
 
 def extract_folder(
@@ -45,37 +50,55 @@ def extract_folder(
         FeatureError: Nothing could be measured.
     """
     problems: list[str] = []
-    measurements = []
-    for cell in _measure(folder, plan, processes, problems):
-        measurements.append(cell)
-        if progress is not None:
-            progress(cell.cell, len(cell.sweeps) + len(cell.left_out))
-    extraction = combine(measurements, plan)
+    extraction = combine(_told(_measure(folder, plan, processes, problems), progress), plan)
     return replace(
         extraction, targets=replace(extraction.targets, notes=(*sorted(problems), *extraction.targets.notes))
     )
 
 
+def _told(cells: Iterator[CellMeasurement], progress: Callable[[str, int], None] | None) -> Iterator[CellMeasurement]:
+    for cell in cells:
+        if progress is not None:
+            progress(cell.cell, len(cell.sweeps) + len(cell.left_out))
+        yield cell
+
+
 def _measure(
     folder: RecordingFolder, plan: ExtractionPlan, processes: int, problems: list[str]
 ) -> Iterator[CellMeasurement]:
-    cells = find_cells(folder) if processes > 1 else ()
-    tasks = min(len(cells) // _FEWEST_CELLS_IN_TASK, processes * _TASKS_FOR_PROCESS)
-    if tasks < 2:
-        yield from _measure_here(folder, plan, problems)
-        return
-    parts = [replace(folder, cells=cells[place::tasks]) for place in range(tasks)]
-    nothing: NothingFoundError | None = None
-    found = False
+    report = ReadingReport(folder.strict, problems)
+    cells = FilesByCell(folder, report)
+    processes = min(processes, len(cells) // _FEWEST_CELLS_FOR_PROCESS)
+    if processes > 1:
+        yield from _measure_in_processes(cells, folder, plan, processes, report)
+    else:
+        for files in cells:
+            measured = _measure_cell(files, folder, plan, report)
+            if measured is not None:
+                yield measured
+    report.check_found(folder.folder, folder.protocols)
+
+
+def _measure_in_processes(
+    cells: FilesByCell, folder: RecordingFolder, plan: ExtractionPlan, processes: int, report: ReadingReport
+) -> Iterator[CellMeasurement]:
+    """Cells as they are done; no more of them are on the way than keep the processes busy."""
     # Spawned, not forked: the caller may have threads, of Ray for one.
-    with ProcessPoolExecutor(min(processes, tasks), multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         try:
-            for done in as_completed([pool.submit(_measure_part, part, plan) for part in parts]):
-                measured, said, empty = done.result()
-                problems += said
-                nothing = empty or nothing
-                found = found or bool(measured)
-                yield from measured
+            left = iter(cells)
+            waiting: set[Future[tuple[CellMeasurement | None, ReadingReport]]] = set()
+            while True:
+                free = processes * _CELLS_WAITING_FOR_PROCESS - len(waiting)
+                waiting |= {pool.submit(_measure_apart, files, folder, plan) for files in islice(left, free)}
+                if not waiting:
+                    return
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    measured, part = future.result()
+                    report.add(part)
+                    if measured is not None:
+                        yield measured
         except BrokenProcessPool:
             raise RecordingError(
                 f"{folder.folder}: a process that read recordings died, perhaps of too little memory; "
@@ -83,21 +106,20 @@ def _measure(
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    if nothing is not None and not found:
-        raise nothing
 
 
-def _measure_part(
-    folder: RecordingFolder, plan: ExtractionPlan
-) -> tuple[list[CellMeasurement], list[str], NothingFoundError | None]:
-    """Work of one task; that there is nothing is an error only when no task finds anything."""
-    problems: list[str] = []
-    try:
-        return list(_measure_here(folder, plan, problems)), problems, None
-    except NothingFoundError as error:
-        return [], problems, error
+def _measure_apart(
+    files: CellFiles, folder: RecordingFolder, plan: ExtractionPlan
+) -> tuple[CellMeasurement | None, ReadingReport]:
+    """Work of a process of its own."""
+    report = ReadingReport(folder.strict, [])
+    return _measure_cell(files, folder, plan, report), report
 
 
-def _measure_here(folder: RecordingFolder, plan: ExtractionPlan, problems: list[str]) -> Iterator[CellMeasurement]:
-    for _, recordings in groupby(read_recordings(folder, problems), key=lambda recording: recording.cell):
-        yield measure_cell(recordings, plan)
+def _measure_cell(
+    files: CellFiles, folder: RecordingFolder, plan: ExtractionPlan, report: ReadingReport
+) -> CellMeasurement | None:
+    """One cell; None when it has no recordings."""
+    before = report.recordings
+    measured = measure_cell(read_cell(files, folder, report), plan)
+    return measured if report.recordings > before else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rheobase.features.catalogue import unit
-from rheobase.features.grouping import place_ms, stimulus_of
+from rheobase.features.group_stimulus import place_ms, stimulus_of
 from rheobase.features.outliers import find_outliers, without
 from rheobase.features.statistics import make_target
 from rheobase.features.targets import INTRINSIC_UNITS, FeatureTarget, Outlier, ProtocolTargets, objective_name
@@ -30,27 +30,23 @@ INTRINSIC: dict[str, Callable[[CellProperties], float | None]] = {
 
 
 def protocol_targets(
-    groups: Sequence[Group], plan: ExtractionPlan, notes: list[str]
-) -> tuple[tuple[ProtocolTargets, ...], tuple[Outlier, ...]]:
-    """Targets of each group that has any, and the outliers among their values.
+    group: Group, plan: ExtractionPlan, notes: list[str]
+) -> tuple[ProtocolTargets | None, tuple[Outlier, ...]]:
+    """Targets of a group, None when it has none, and the outliers among their values.
 
     Args:
-        groups: Sweeps by level.
+        group: Sweeps of one level.
         plan: How to combine them.
         notes: Takes what was left out, and why.
     """
-    protocols: list[ProtocolTargets] = []
-    outliers: list[Outlier] = []
-    for group in groups:
-        made, odd = _feature_targets(group, plan, notes) if group.sweeps else ([], [])
-        if made:
-            settings = group.request.settings or plan.settings
-            protocols.append(ProtocolTargets(group.name, stimulus_of(group), group.amplitude_nA, tuple(made), settings))
-            outliers += odd
-        else:
-            sign = "%" if group.level.unit == "percent" else "nA"
-            notes.append(f"{group.name} left out: no sweep within {group.level.tolerance:g} {sign} has its features")
-    return tuple(protocols), tuple(outliers)
+    made, outliers = _feature_targets(group, plan, notes) if group.sweeps else ([], [])
+    if not made:
+        sign = "%" if group.level.unit == "percent" else "nA"
+        notes.append(f"{group.name} left out: no sweep within {group.level.tolerance:g} {sign} has its features")
+        return None, ()
+    settings = group.request.settings or plan.settings
+    targets = ProtocolTargets(group.name, stimulus_of(group), group.amplitude_nA, tuple(made), settings)
+    return targets, tuple(outliers)
 
 
 def _feature_targets(group: Group, plan: ExtractionPlan, notes: list[str]) -> tuple[list[FeatureTarget], list[Outlier]]:

@@ -1,8 +1,9 @@
-"""Sweeps of all cells that belong to one level, and the stimulus that stands for them."""
+"""Sweeps of all cells that belong to one level."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,20 +11,56 @@ import numpy as np
 
 from rheobase.features.cell_measurement import in_level, requests_of
 from rheobase.features.requests import ProtocolRequest, standard_request
-from rheobase.features.target_stimuli import ProtocolStimulus, TargetPiece
-from rheobase.features.windows import AFTER_BRIEF_PULSE_MS, is_brief
+from rheobase.features.stimulus_shapes import are_alike, most_usual
+from rheobase.features.sweeps import SweepMeasurement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from rheobase.features.cell_measurement import CellMeasurement
+    from rheobase.features.measured_cells import MeasuredCells
     from rheobase.features.requests import ExtractionPlan, Level
-    from rheobase.features.stimuli import Piece, Stimulus
-    from rheobase.features.sweeps import SweepMeasurement
+    from rheobase.features.stimuli import Stimulus
 
-# Times within a stimulus of several pieces that are the same: this far apart (ms), or this part of its length.
-_SAME_TIME_MS = 1.0
-_SAME_TIME = 0.02
+
+@dataclass(frozen=True)
+class Selection:
+    """Which sweeps belong to a level, of any cell.
+
+    Attributes:
+        name: What its targets are called.
+        request: The request that it answers.
+        level: The level.
+        usual: The shape of stimulus that they must have; None: any.
+    """
+
+    name: str
+    request: ProtocolRequest
+    level: Level
+    usual: Stimulus | None = None
+
+    def of_level(self, cell: CellMeasurement) -> list[SweepMeasurement]:
+        """Sweeps of a cell that its protocol, amplitude and gap put into the level, whatever their shape."""
+        return [
+            sweep
+            for sweep in cell.sweeps
+            if sweep.protocol.lower() == self.request.protocol.lower()
+            and in_level(sweep, cell.properties, self.request, self.level)
+        ]
+
+    def why_not(self, stimulus: Stimulus) -> str | None:
+        """Why a sweep of the level does not belong all the same; None when it does."""
+        if stimulus.kind == "noise":
+            return "noise cannot be given to a model"
+        if self.usual is not None and not are_alike(stimulus, self.usual):
+            return "its stimulus has another shape than most"
+        return None
+
+    def of_cell(self, cell: CellMeasurement) -> Group:
+        """The sweeps of one cell that belong to it."""
+        rheobase_nA = _rheobase_nA(cell)
+        sweeps = (sweep for sweep in self.of_level(cell) if self.why_not(sweep.stimulus) is None)
+        return Group(self, tuple((sweep, rheobase_nA) for sweep in sweeps))
 
 
 @dataclass(frozen=True)
@@ -31,23 +68,29 @@ class Group:
     """Sweeps of one level.
 
     Attributes:
-        name: What its targets are called.
-        request: The request that it answers.
-        level: The level.
+        selection: What belongs to it.
         sweeps: Sweep and its cell's rheobase (nA; None where unknown), in the order of cells and sweeps.
         notes: What was left out of it.
     """
 
-    name: str
-    request: ProtocolRequest
-    level: Level
+    selection: Selection
     sweeps: tuple[tuple[SweepMeasurement, float | None], ...]
     notes: tuple[str, ...] = ()
 
-    def of_cell(self, cell: str) -> Group:
-        """The part of it that one cell has."""
-        own = tuple((sweep, rheobase) for sweep, rheobase in self.sweeps if sweep.cell == cell)
-        return Group(self.name, self.request, self.level, own)
+    @property
+    def name(self) -> str:
+        """What its targets are called."""
+        return self.selection.name
+
+    @property
+    def request(self) -> ProtocolRequest:
+        """The request that it answers."""
+        return self.selection.request
+
+    @property
+    def level(self) -> Level:
+        """Its level."""
+        return self.selection.level
 
     @property
     def amplitude_nA(self) -> float:
@@ -55,113 +98,70 @@ class Group:
         return float(np.mean([sweep.amplitude_nA(self.request) for sweep, _ in self.sweeps]))
 
 
-def group_sweeps(cells: Sequence[CellMeasurement], plan: ExtractionPlan) -> list[Group]:
-    """The groups of a plan, in its order; those without sweeps are empty."""
-    return [_group(request, level, cells) for request in _all_requests(cells, plan) for level in request.levels]
+class SweepsOfTargets(Mapping[str, tuple[SweepMeasurement, ...]]):
+    """Sweeps of each target protocol, looked up when they are asked for.
 
-
-def stimulus_of(group: Group) -> ProtocolStimulus:
-    """Stimulus that stands for the sweeps of a group: the mean of their currents, the median of their times.
-
-    Currents are in % of each cell's rheobase where the level is.
+    Args:
+        cells: All measured cells.
+        usable: Names of those that have a part in the targets.
+        selections: Which of their sweeps belong to each of the protocols.
     """
-    first = group.sweeps[0][0].stimulus
-    request = group.request
-    pieces = []
-    for place in range(len(first.pieces)):
-        found = [(sweep.stimulus, sweep.stimulus.pieces[place], rheobase) for sweep, rheobase in group.sweeps]
-        scales = [_scale(group.level, rheobase) for *_, rheobase in found]
-        ends = float(np.mean([scale * piece.end_nA for scale, (_, piece, _) in zip(scales, found, strict=True)]))
-        starts = float(np.mean([scale * piece.start_nA for scale, (_, piece, _) in zip(scales, found, strict=True)]))
-        onset_ms = _rounded_median([piece.onset_ms - stimulus.onset_ms for stimulus, piece, _ in found])
-        offset_ms = _rounded_median([piece.offset_ms - stimulus.onset_ms for stimulus, piece, _ in found])
-        pieces.append(TargetPiece(onset_ms, offset_ms - onset_ms, starts, ends))
-    whole = ProtocolStimulus(tuple(pieces), group.level.unit)
-    main = None if request.amplitude_piece is None else min(request.amplitude_piece, len(pieces) - 1)
-    return replace(whole, window_ms=_window(whole, request, is_brief(first)), main_piece=main)
+
+    def __init__(self, cells: MeasuredCells, usable: Container[str], selections: Sequence[Selection]) -> None:
+        self._cells = cells
+        self._usable = usable
+        self._selections = {selection.name: selection for selection in selections}
+
+    def __len__(self) -> int:
+        return len(self._selections)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._selections)
+
+    def __getitem__(self, name: str) -> tuple[SweepMeasurement, ...]:
+        selection = self._selections[name]
+        groups = (selection.of_cell(cell) for cell in self._cells if cell.cell in self._usable)
+        return tuple(sweep for group in groups for sweep, _ in group.sweeps)
 
 
-def _window(whole: ProtocolStimulus, request: ProtocolRequest, brief: bool) -> tuple[float, float] | None:
-    """Where the features of a request are measured (ms from the first onset); None: in the whole stimulus."""
-    if request.measure_in is not None:
-        return place_ms(whole, request.measure_in)
-    return (0.0, whole.duration_ms + AFTER_BRIEF_PULSE_MS) if brief else None
+def group_sweeps(cells: MeasuredCells, usable: Container[str], plan: ExtractionPlan) -> Iterator[Group]:
+    """The groups of a plan, in its order, one after another; those without sweeps are empty.
+
+    Args:
+        cells: All measured cells.
+        usable: Names of those to take.
+        plan: Its requests and levels.
+    """
+    for request in _all_requests(cells, usable, plan):
+        for level in request.levels:
+            yield _group(Selection(request.target_name(level), request, level), cells, usable)
 
 
-def place_ms(stimulus: ProtocolStimulus, place: int | tuple[float, float]) -> tuple[float, float]:
-    """A place of measurement as time from the first onset (ms)."""
-    if isinstance(place, int):
-        piece = stimulus.pieces[min(place, len(stimulus.pieces) - 1)]
-        return piece.onset_ms, piece.offset_ms
-    return place
-
-
-def _all_requests(cells: Sequence[CellMeasurement], plan: ExtractionPlan) -> list[ProtocolRequest]:
+def _all_requests(cells: MeasuredCells, usable: Container[str], plan: ExtractionPlan) -> list[ProtocolRequest]:
     if plan.protocols:
         return list(plan.protocols)
     durations: dict[str, list[float]] = defaultdict(list)
     names: dict[str, str] = {}
     for cell in cells:
-        for sweep in cell.sweeps:
+        for sweep in cell.sweeps if cell.cell in usable else ():
             if requests_of(sweep, plan):
                 name = names.setdefault(sweep.protocol.lower(), sweep.protocol)
                 durations[name].append(sweep.step.duration_ms)
     return [standard_request(name, float(np.median(found))) for name, found in sorted(durations.items())]
 
 
-def _group(request: ProtocolRequest, level: Level, cells: Sequence[CellMeasurement]) -> Group:
-    found = [
-        (sweep, None if cell.properties is None else cell.properties.rheobase_nA)
-        for cell in cells
-        for sweep in cell.sweeps
-        if sweep.protocol.lower() == request.protocol.lower() and in_level(sweep, cell.properties, request, level)
-    ]
-    name = request.target_name(level)
-    usual = _usual([sweep.stimulus for sweep, _ in found if sweep.stimulus.kind != "noise"])
+def _rheobase_nA(cell: CellMeasurement) -> float | None:
+    return None if cell.properties is None else cell.properties.rheobase_nA
+
+
+def _group(level: Selection, cells: MeasuredCells, usable: Container[str]) -> Group:
+    found = [(sweep, _rheobase_nA(cell)) for cell in cells if cell.cell in usable for sweep in level.of_level(cell)]
+    selection = replace(level, usual=most_usual(sweep.stimulus for sweep, _ in found if sweep.stimulus.kind != "noise"))
     kept, notes = [], []
     for sweep, rheobase in found:
-        if sweep.stimulus.kind == "noise":
-            notes.append(f"{name}: {sweep.cell} {sweep.sweep} left out, noise cannot be given to a model")
-        elif usual is not None and not _alike(sweep.stimulus, usual):
-            notes.append(f"{name}: {sweep.cell} {sweep.sweep} left out, its stimulus has another shape than most")
-        else:
+        reason = selection.why_not(sweep.stimulus)
+        if reason is None:
             kept.append((sweep, rheobase))
-    return Group(name, request, level, tuple(kept), tuple(notes))
-
-
-def _usual(stimuli: Sequence[Stimulus]) -> Stimulus | None:
-    """The first of those that most are like."""
-    return max(stimuli, key=lambda one: sum(_alike(other, one) for other in stimuli), default=None)
-
-
-def _alike(one: Stimulus, other: Stimulus) -> bool:
-    """Whether two stimuli have the same pieces at the same times; single ones may differ in length."""
-    if len(one.pieces) != len(other.pieces):
-        return False
-    pairs = list(zip(one.pieces, other.pieces, strict=True))
-    if any(_is_ramp(piece) != _is_ramp(like) for piece, like in pairs):
-        return False
-    if len(pairs) == 1:
-        return True
-    tolerance_ms = max(_SAME_TIME_MS, _SAME_TIME * (other.offset_ms - other.onset_ms))
-    edges = [
-        (mine - one.onset_ms) - (theirs - other.onset_ms)
-        for piece, like in pairs
-        for mine, theirs in ((piece.onset_ms, like.onset_ms), (piece.offset_ms, like.offset_ms))
-    ]
-    return max(map(abs, edges)) <= tolerance_ms
-
-
-def _is_ramp(piece: Piece) -> bool:
-    return piece.start_nA != piece.end_nA
-
-
-def _scale(level: Level, rheobase_nA: float | None) -> float:
-    if level.unit == "nA":
-        return 1.0
-    assert rheobase_nA is not None  # no sweep of a cell without one is in a level in %
-    return 100.0 / rheobase_nA
-
-
-def _rounded_median(times_ms: Sequence[float]) -> float:
-    return float(round(float(np.median(times_ms)), 1))
+        else:
+            notes.append(f"{selection.name}: {sweep.cell} {sweep.sweep} left out, {reason}")
+    return Group(selection, tuple(kept), tuple(notes))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from rheobase.features.errors import NothingFoundError, RecordingError
+from rheobase.features.cell_files import CellFiles, FilesByCell
+from rheobase.features.errors import RecordingError
 from rheobase.features.joining import FoundSweep, join
 from rheobase.features.naming import natural_key
 from rheobase.features.readers import sweeps_and_problems
-from rheobase.features.recording_files import RecordingFile, absent_sweeps, find_files, name_sweeps
+from rheobase.features.reading_report import ReadingReport
+from rheobase.features.recording_files import RecordingFile, absent_sweeps, name_sweeps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from rheobase.features.recording import Recording
@@ -49,28 +51,6 @@ class RecordingFolder:
     table: str | None = None
 
 
-def list_cells(folder: RecordingFolder) -> tuple[str, ...]:
-    """Names of the cells, sorted, as the file names tell them; no file is opened.
-
-    Without {cell} in the pattern these are the names of the files, which is what a cell is called unless its
-    file names it otherwise.
-
-    Raises:
-        RecordingError: As `read_recordings`, for what can be seen without opening files.
-    """
-    cells = {file.names.get("cell", file.path.stem) for file in find_files(folder.folder, folder.pattern, folder.table)}
-    return tuple(sorted(_kept_cells(cells, folder), key=natural_key))
-
-
-def find_cells(folder: RecordingFolder) -> tuple[str, ...]:
-    """Names of the cells, sorted, as `read_recordings` has them; files whose names do not tell are opened.
-
-    Raises:
-        RecordingError: As `read_recordings`.
-    """
-    return tuple(cell for cell, _ in _files_by_cell(folder, _Report(folder.strict, [])))
-
-
 def read_recordings(folder: RecordingFolder, problems: list[str] | None = None) -> Iterator[Recording]:
     """Recordings of a folder by cell, protocol and sweep; one cell is in memory at a time.
 
@@ -84,100 +64,77 @@ def read_recordings(folder: RecordingFolder, problems: list[str] | None = None) 
             and `cells`, or (when strict) a file cannot be read, or a sweep lacks its voltage or its current,
             or has either twice, or both at different lengths or sampling.
     """
-    report = _Report(folder.strict, problems)
-    kept = found = 0
-    protocols_seen: set[str] = set()
-    wanted = {protocol.lower() for protocol in folder.protocols} if folder.protocols is not None else None
-    for cell, files in _files_by_cell(folder, report):
-        sweeps: list[FoundSweep] = []
-        for file in files:
-            named = file.protocols
-            if wanted is not None and named and wanted.isdisjoint(protocol.lower() for protocol in named):
-                protocols_seen.update(named)
-                continue
-            try:
-                sweeps.extend(_sweeps_of(file, cell, report))
-            except RecordingError as error:
-                report.leave_out(error)
-        protocols_seen.update(sweep.protocol for sweep in sweeps)
-        sweeps = [sweep for sweep in sweeps if wanted is None or sweep.protocol.lower() in wanted]
-        found += len(sweeps)
-        for group in _grouped(sweeps):
-            try:
-                recording = join(group, folder.junction_potential_mV)
-            except RecordingError as error:
-                report.leave_out(error)
-                continue
-            kept += 1
-            yield recording
-    if wanted is not None and not found and protocols_seen:
-        raise NothingFoundError(
-            f"{folder.folder}: no recordings of {', '.join(folder.protocols or ())}; "
-            f"the protocols there are {', '.join(sorted(protocols_seen))}"
-        )
-    if not kept:
-        raise NothingFoundError(f"{folder.folder}: no recording could be read{report.first()}")
+    for recordings in read_cells(folder, problems):
+        yield from recordings
 
 
-@dataclass
-class _Report:
-    """Raises an error, or keeps its message; keeps notes."""
+def read_cells(folder: RecordingFolder, problems: list[str] | None = None) -> Iterator[Iterator[Recording]]:
+    """The same cell by cell, those without recordings left out: nothing of a cell is read before it is its turn.
 
-    strict: bool
-    problems: list[str] | None
-    first_problem: str | None = None
-    seen: set[str] = field(default_factory=set)
+    Args:
+        folder: As `read_recordings`.
+        problems: As `read_recordings`.
 
-    def leave_out(self, error: RecordingError) -> None:
-        if self.strict:
-            raise error
-        self.note(str(error), "left out: ")
-
-    def note(self, message: str, what: str = "") -> None:
-        if message in self.seen:
-            return  # a file of several cells is read for each of them
-        self.seen.add(message)
-        self.first_problem = self.first_problem or message
-        if self.problems is None:
-            warnings.warn(f"{what}{message}", stacklevel=3)
-        else:
-            self.problems.append(message)
-
-    def first(self) -> str:
-        return f"; the first problem was: {self.first_problem}" if self.first_problem else ""
+    Raises:
+        RecordingError: As `read_recordings`.
+    """
+    report = ReadingReport(folder.strict, problems)
+    for files in FilesByCell(folder, report):
+        recordings = read_cell(files, folder, report)
+        first = next(recordings, None)
+        if first is not None:
+            yield chain((first,), recordings)
+    report.check_found(folder.folder, folder.protocols)
 
 
-def _files_by_cell(folder: RecordingFolder, report: _Report) -> Iterator[tuple[str, list[RecordingFile]]]:
-    """Files of each cell, sorted by the cell's name."""
-    files_of: dict[str, list[RecordingFile]] = {}
-    for file in find_files(folder.folder, folder.pattern, folder.table):
+def read_cell(files: CellFiles, folder: RecordingFolder, report: ReadingReport) -> Iterator[Recording]:
+    """Recordings of one cell by protocol and sweep.
+
+    Args:
+        files: Its files.
+        folder: What to keep of them, and the junction potential.
+        report: Takes what was left out or changed.
+
+    Raises:
+        RecordingError: As `read_recordings`, when strict.
+    """
+    for group in _grouped(_wanted_sweeps(files, folder, report)):
         try:
-            for cell in file.cells():
-                files_of.setdefault(cell, []).append(file)
+            recording = join(group, folder.junction_potential_mV)
         except RecordingError as error:
             report.leave_out(error)
-    for cell in sorted(_kept_cells(set(files_of), folder), key=natural_key):
-        yield cell, files_of[cell]
+            continue
+        report.recordings += 1
+        yield recording
 
 
-def _kept_cells(cells: set[str], folder: RecordingFolder) -> set[str]:
-    if folder.cells is None:
-        return cells
-    missing = [cell for cell in folder.cells if cell not in cells]
-    if missing:
-        there = ", ".join(sorted(cells, key=natural_key))
-        raise RecordingError(f"{folder.folder}: no cell '{missing[0]}'; the cells there are {there}")
-    return set(folder.cells)
+def _wanted_sweeps(files: CellFiles, folder: RecordingFolder, report: ReadingReport) -> Iterator[FoundSweep]:
+    """Sweeps of a cell, and parts of sweeps, of the protocols to keep."""
+    wanted = {protocol.lower() for protocol in folder.protocols} if folder.protocols is not None else None
+    for file in files.files:
+        named = file.protocols
+        if wanted is not None and named and wanted.isdisjoint(protocol.lower() for protocol in named):
+            report.protocols.update(named)
+            continue
+        try:
+            for sweep in _sweeps_of(file, files.cell, report):
+                report.protocols.add(sweep.protocol)
+                if wanted is None or sweep.protocol.lower() in wanted:
+                    report.sweeps += 1
+                    yield sweep
+        except RecordingError as error:
+            report.leave_out(error)
 
 
-def _sweeps_of(file: RecordingFile, cell: str, report: _Report) -> list[FoundSweep]:
+def _sweeps_of(file: RecordingFile, cell: str, report: ReadingReport) -> list[FoundSweep]:
     """Sweeps of a cell in a file; the report says which others there are and why they are left out."""
     raws = []
     for sweep in sweeps_and_problems(file.path):
         if isinstance(sweep, RecordingError):
             report.leave_out(sweep)
         else:
-            raws.append(sweep)
+            # Of the other cells only the names matter.
+            raws.append(sweep if file.cell_of(sweep) == cell else replace(sweep, channels=()))
     left_out: dict[str, list[str]] = {}
     for raw in raws:
         if raw.left_out is not None:
@@ -194,10 +151,10 @@ def _sweeps_of(file: RecordingFile, cell: str, report: _Report) -> list[FoundSwe
     return list(name_sweeps(file, of_cell, cell))
 
 
-def _grouped(sweeps: list[FoundSweep]) -> Iterator[list[FoundSweep]]:
-    """Parts of each sweep, sorted by protocol and sweep."""
+def _grouped(sweeps: Iterable[FoundSweep]) -> Iterator[list[FoundSweep]]:
+    """Parts of each sweep, sorted by protocol and sweep; they are let go as they are taken."""
     groups: dict[tuple[str, str], list[FoundSweep]] = {}
     for sweep in sweeps:
         groups.setdefault((sweep.protocol, sweep.sweep), []).append(sweep)
     for key in sorted(groups, key=lambda name: (natural_key(name[0]), natural_key(name[1]))):
-        yield groups[key]
+        yield groups.pop(key)

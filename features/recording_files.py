@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase.features.errors import RecordingError
 from rheobase.features.file_index import IndexRow, read_index
 from rheobase.features.joining import FoundSweep
-from rheobase.features.naming import names_in, natural_key, path_glob, path_pattern
+from rheobase.features.naming import names_in, path_glob, path_pattern
 from rheobase.features.readers import cells_in, known_suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from rheobase.features.recording import RawSweep
 
@@ -50,8 +51,8 @@ class RecordingFile:
         return self.names.get("cell") or raw.cell or self.path.stem
 
 
-def find_files(root: Path, pattern: str | None, table: str | None) -> list[RecordingFile]:
-    """Files that the table lists or the pattern matches, else all that can be read, sorted by path.
+def find_files(root: Path, pattern: str | None, table: str | None) -> Iterator[RecordingFile]:
+    """Files that the table lists or the pattern matches, else all that can be read, in no order.
 
     Raises:
         RecordingError: The folder is missing, the table cannot be used, or nothing is found.
@@ -62,20 +63,20 @@ def find_files(root: Path, pattern: str | None, table: str | None) -> list[Recor
     if table is not None:
         if pattern is not None:
             raise RecordingError(f"give either the pattern of files '{pattern}' or the table {table}, not both")
-        return _listed_files(root / table, root)
+        yield from _listed_files(root / table, root)
+        return
     if pattern is None:
         suffixes = known_suffixes()
-        paths = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-        files = [RecordingFile(path, {}) for path in paths]
+        files = _readable_files(root, suffixes)
         expected = f"files ending in {', '.join(suffixes)}"
     else:
-        expression = path_pattern(pattern)
-        matches = ((path, expression.fullmatch(path.relative_to(root).as_posix())) for path in _globbed(root, pattern))
-        files = [RecordingFile(path, names_in(match)) for path, match in matches if match and path.is_file()]
+        files = _matching_files(root, pattern)
         expected = f"files like '{pattern}'"
-    if not files:
+    first = next(files, None)
+    if first is None:
         raise RecordingError(f"{root}: expected {expected}, found {_examples(root)}")
-    return sorted(files, key=lambda file: natural_key(file.path.as_posix()))
+    yield first
+    yield from files
 
 
 def name_sweeps(file: RecordingFile, raws: Sequence[RawSweep], cell: str) -> Iterator[FoundSweep]:
@@ -118,8 +119,19 @@ def _listed_files(table: Path, root: Path) -> list[RecordingFile]:
     ]
 
 
-def _globbed(root: Path, pattern: str) -> Iterator[Path]:
-    return root.glob(path_glob(pattern))
+def _readable_files(root: Path, suffixes: Sequence[str]) -> Iterator[RecordingFile]:
+    for folder, _, names in os.walk(root):  # Path.rglob remembers every path
+        for path in map(Path(folder).joinpath, names):
+            if path.suffix.lower() in suffixes and path.is_file():
+                yield RecordingFile(path, {})
+
+
+def _matching_files(root: Path, pattern: str) -> Iterator[RecordingFile]:
+    expression = path_pattern(pattern)
+    for path in root.glob(path_glob(pattern)):
+        match = expression.fullmatch(path.relative_to(root).as_posix())
+        if match and path.is_file():
+            yield RecordingFile(path, names_in(match))
 
 
 def _examples(root: Path) -> str:

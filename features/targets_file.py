@@ -32,17 +32,20 @@ def write_cell_targets(cells: Mapping[str, FeatureTargets], folder: Path) -> dic
         folder: Where; made when it is not there.
 
     Returns:
-        The file of each cell. Characters that file names cannot have become "_".
+        The file of each cell. Characters that file names cannot have become "_"; names differ by more than upper and
+        lower case, which not every disk tells apart.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths: dict[str, Path] = {}
+    taken: set[str] = set()
     for cell, targets in cells.items():
         plain = re.sub(r"[^\w.+-]", "_", cell)
         path = folder / f"targets_{plain}.json"
         number = 2
-        while path in paths.values():
+        while path.name.lower() in taken:
             path = folder / f"targets_{plain}_{number}.json"
             number += 1
+        taken.add(path.name.lower())
         write_targets(targets, path)
         paths[cell] = path
     return paths

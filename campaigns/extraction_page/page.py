@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ class CellPlate:
 def write_page(
     path: Path,
     title: str,
-    recordings: Iterable[Recording],
+    cells: Iterable[Iterator[Recording]],
     extraction: Extraction,
     drawn: Callable[[str], None],
 ) -> None:
@@ -51,33 +52,40 @@ def write_page(
     Args:
         path: Takes the text, piece by piece.
         title: Its heading.
-        recordings: All recordings, cell by cell.
+        cells: The recordings of each cell.
         extraction: What was made of them.
         drawn: Called with each cell's name when its figures are done.
     """
-    protocols = sorted({sweep.protocol for cell in extraction.measurements for sweep in cell.sweeps})
+    protocols: set[str] = set()
+    sweeps = left_out = 0
+    for cell in extraction.measurements:
+        protocols.update(sweep.protocol for sweep in cell.sweeps)
+        sweeps += len(cell.sweeps) + len(cell.left_out)
+        left_out += len(cell.left_out)
     page_template(TEMPLATE).stream(
         title=title,
         targets=extraction.targets,
-        plates=_plates(recordings, extraction, drawn),
-        features=_features(protocols, extraction),
-        left_out=[sweep for cell in extraction.measurements for sweep in cell.left_out],
+        plates=_plates(cells, extraction, drawn),
+        features=_features(sorted(protocols), extraction),
+        left_out=(sweep for cell in extraction.measurements for sweep in cell.left_out),
+        left_out_count=left_out,
         cells=len(extraction.measurements),
-        sweeps=sum(len(cell.sweeps) + len(cell.left_out) for cell in extraction.measurements),
+        sweeps=sweeps,
         number=number,
     ).dump(str(path), encoding="utf-8")
 
 
 def _plates(
-    recordings: Iterable[Recording], extraction: Extraction, drawn: Callable[[str], None]
+    cells: Iterable[Iterator[Recording]], extraction: Extraction, drawn: Callable[[str], None]
 ) -> Iterator[CellPlate]:
-    measured = {cell.cell: cell for cell in extraction.measurements}
     threshold_mV = extraction.targets.settings.spike_threshold_mV
-    for name, found in groupby(recordings, key=lambda recording: recording.cell):
-        cell = measured[name]
+    for recordings in cells:
+        first = next(recordings)
+        cell = extraction.measurements[first.cell]
         curves = curves_figure(cell)
-        yield CellPlate(cell, _png(sweeps_figure(found, cell, threshold_mV)), None if curves is None else _png(curves))
-        drawn(name)
+        sweeps = sweeps_figure(chain((first,), recordings), cell, threshold_mV)
+        yield CellPlate(cell, _png(sweeps), None if curves is None else _png(curves))
+        drawn(cell.cell)
 
 
 def _features(protocols: Iterable[str], extraction: Extraction) -> Iterator[tuple[str, str]]:
@@ -91,4 +99,6 @@ def _png(figure: Figure) -> str:
     stream = io.BytesIO()
     with style():
         figure.savefig(stream, format="png", dpi=min(_DOTS_PER_INCH, _MOST_DOTS / figure.get_figheight()))
+    figure.clear()
+    gc.collect()  # figures have megabytes of pixels and point at themselves
     return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -21,7 +21,10 @@ outside of it).
 Prints:
   extraction.cpu_ratio            CPU time of BluePyEfe over ours
   extraction.cpu_ratio_detecting  the same when ours finds the stimuli itself
-  extraction.memory_growth_MB     peak memory for four times as many cells minus that for these (copies under new names)
+  extraction.memory_growth_MB     peak memory for 40 cells minus that for 10, copies under new names (--quick: 64 and 8)
+  extraction.memory_kB_per_cell   slope of the line through the peaks for 10, 40 and 160 cells (--quick: 8 and 64).
+                                  What Python keeps of a cell is about 1 kB (tracemalloc). The peak of a single run
+                                  varies by half a megabyte and the curve flattens: steep to 40 cells, then less
   extraction.speed_up             wall time with one process over that with two, for 60 cells, in full only; of this
                                   machine as loaded as it is
   extraction.largest_speed_up     what that would be with two cores to itself: twice the CPU time with one process over
@@ -66,11 +69,11 @@ def extract(software: str, folder: Path, *options: str) -> Found:
 
 
 def link_cells(folder: Path, cells: list[Path], copies: int) -> Path:
-    """A folder with every cell so many times under new names."""
+    """A folder with every cell so many times under new names, all of them once before the next copies come."""
     folder.mkdir()
     for cell in cells:
         for copy in range(copies):
-            (folder / f"{cell.name}-{copy}").symlink_to(cell, target_is_directory=True)
+            (folder / f"{copy}-{cell.name}").symlink_to(cell, target_is_directory=True)
     return folder
 
 
@@ -120,13 +123,17 @@ def compare(folder: Path, repetitions: int) -> tuple[dict[str, Found], Found]:
     return {name: median_of(found) for name, found in runs.items()}, numbers
 
 
-def growth_of_memory(few: Path, many: Path, repetitions: int) -> Found:
-    """Peak memory of one process for few cells and for four times as many (MB)."""
-    peaks = {
-        name: statistics.median(extract("rheobase", folder)["peak_MB"] for _ in range(repetitions))
-        for name, folder in (("peak_MB", few), ("peak_MB_of_4_times_as_many_cells", many))
-    }
-    return {**peaks, "memory_growth_MB": peaks["peak_MB_of_4_times_as_many_cells"] - peaks["peak_MB"]}
+def growth_of_memory(scratch: Path, cells: list[Path], copies: tuple[int, ...], repetitions: int) -> Found:
+    """Peak memory of one process for more and more cells (MB), and the slope of the line through the medians."""
+    folders = {len(cells) * count: link_cells(scratch / f"memory-{count}", cells, count) for count in copies}
+    runs: dict[int, list[float]] = {number: [] for number in folders}
+    for _ in range(repetitions):
+        for number, folder in folders.items():
+            runs[number].append(extract("rheobase", folder)["peak_MB"])
+    peaks_MB = {number: statistics.median(found) for number, found in runs.items()}
+    slope_MB = statistics.linear_regression(list(peaks_MB), list(peaks_MB.values())).slope
+    first, second, *_ = peaks_MB.values()
+    return {"peak_MB_by_cells": peaks_MB, "memory_growth_MB": second - first, "memory_kB_per_cell": 1024.0 * slope_MB}
 
 
 def speed_up(folder: Path, repetitions: int) -> Found:
@@ -168,10 +175,9 @@ def main() -> None:
     cells = sorted(path for path in DATA.glob("C*") if path.is_dir())[: 2 if options.quick else None]
     repetitions = options.repetitions or (3 if options.quick else 5)
     with tempfile.TemporaryDirectory() as scratch:
-        few = link_cells(Path(scratch) / "few", cells, 1)
-        many = link_cells(Path(scratch) / "many", cells, 4)
-        compared, numbers = compare(few, repetitions)
-        memory = growth_of_memory(few, many, 1 if options.quick else 3)
+        compared, numbers = compare(link_cells(Path(scratch) / "few", cells, 1), repetitions)
+        copies = (4, 32) if options.quick else (2, 8, 32)
+        memory = growth_of_memory(Path(scratch), cells, copies, 2 if options.quick else 3)
         faster = None if options.quick else speed_up(link_cells(Path(scratch) / "most", cells, 12), 3)
     print_table(compared)
     differing = [*numbers["differing"], *numbers["differing_in_double_precision"]]
@@ -184,7 +190,7 @@ def main() -> None:
         "cpu_ratio": compared["bluepyefe"]["cpu_s"] / compared["rheobase"]["cpu_s"],
         "cpu_ratio_detecting": compared["bluepyefe"]["cpu_s"] / compared["rheobase, detecting"]["cpu_s"],
     }
-    metrics = {**ratios, "memory_growth_MB": memory["memory_growth_MB"]}
+    metrics = {**ratios, **{name: memory[name] for name in ("memory_growth_MB", "memory_kB_per_cell")}}
     if faster is not None:
         metrics.update({name: faster[name] for name in ("speed_up", "largest_speed_up")})
     for name, value in metrics.items():

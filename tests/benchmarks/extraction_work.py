@@ -122,7 +122,7 @@ def prepare_rheobase(folder: Path, processes: int, detect: bool) -> tuple[Callab
     )
     layout = RecordingFolder(folder, PATTERN, JUNCTION_POTENTIAL_mV, tuple(FEATURES))
     stopwatch = Stopwatch()
-    stopwatch.watch_iterator(folder_extraction, "read_recordings", "reading")
+    stopwatch.watch_iterator(folder_extraction, "read_cell", "reading")
     stopwatch.watch(cell_measurement, "observe", "detection")
     stopwatch.watch(sweeps, "measure", "features")
 

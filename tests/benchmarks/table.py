@@ -14,6 +14,7 @@ from tests.benchmarks.reporting import RESULTS
 # Name of the benchmark, key in its file, what it is, what is aimed at.
 ROWS = (
     ("extraction", "cpu_ratio", "CPU time of BluePyEfe over ours, same features", "5"),
+    ("extraction", "memory_kB_per_cell", "growth of peak memory for each cell more (kB)", "15 or less"),
     ("evaluation", "cpu_ratio_full", "CPU time of BluePyOpt over ours, same evaluations", "1.3"),
     ("evaluation", "cpu_ratio_search", "the same, averaged over a search of ours", "5"),
     ("search", "small.cpu_ratio", "CPU time to the same score, small cell", "10"),

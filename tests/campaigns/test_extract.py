@@ -139,6 +139,18 @@ def test_no_page(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert {path.name for path in tmp_path.iterdir()} == {tables.name, "t.json"}
 
 
+def test_what_was_left_out_is_told(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    levels = "features.protocols.IDrest.levels=[{}]".format(", ".join(f"{level} %" for level in range(900, 908)))
+    words = ("--set", levels, "--set", "features.protocols.IDrest.features=[Spikecount]")
+    assert run(monkeypatch, tables, "--out", tmp_path / "t.json", "--no-page", *words) == 0
+    said = capsys.readouterr().out
+    assert "Left out or uncertain:\n  two IDrest silent: no step above the noise" in said
+    assert "\n  IDrest_900 left out: no sweep within 10 % has its features\n" in said
+    assert "  and 3 more, see there" in said  # 8 levels and a sweep
+
+
 def test_features_of_a_campaign(
     tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,7 +178,9 @@ def test_unreadable_files_are_named(
     broken = tables / "broken.csv"
     broken.write_text("time (ms),voltage (mV)\n0,zero\n", encoding="utf-8")
     assert run(monkeypatch, tables, "--out", tmp_path / "t.json") == 2
-    assert "broken.csv" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "broken.csv" in said
+    assert "leave out what cannot be read, with recordings.skip_unreadable: true" in said
     assert not (tmp_path / "t.json").exists()
     words = ("--out", tmp_path / "t.json", "--set", "recordings.skip_unreadable=true")
     assert run(monkeypatch, tables, *words) == 0

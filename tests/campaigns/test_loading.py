@@ -21,6 +21,7 @@ from rheobase.campaigns.loading import (
     library,
     load_any_campaign,
     load_campaign,
+    load_measurement,
 )
 from rheobase.features.errors import CampaignError, ModelError
 from rheobase.features.nwb_writer import write_nwb
@@ -153,6 +154,17 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert len(str(refused.value).splitlines()) == 2
     assert re.search("(?m)sede: unknown key", str(refused.value))
     assert re.search("(?m)search.evaluations: .* greater than or equal to 1, got 0", str(refused.value))
+
+
+def test_what_follows_from_a_mistake_is_not_told(tmp_path: Path) -> None:
+    levels = "features.protocols.IDrest.levels"
+    for wrong in ("150", "150 nAm"):
+        with pytest.raises(CampaignError, match=rf"^--set {levels}\.0: ") as refused:
+            load_measurement(tmp_path, None, [f"{levels}=[{wrong}]", "features.protocols.IDrest.features=[Spikecount]"])
+        assert len(str(refused.value).splitlines()) == 1
+        assert str(refused.value).count(" got ") == 1
+    with pytest.raises(CampaignError, match=r"levels: .* at least 1 item"):
+        load_measurement(tmp_path, None, [f"{levels}=[]", "features.protocols.IDrest.features=[Spikecount]"])
 
 
 @pytest.mark.parametrize("key", ["rheobase", "name", "model"])

@@ -124,6 +124,18 @@ class TestLeftOut:
         notes = extract([*cell("good"), *brief], dataclasses.replace(PLAN, rheobase=RheobaseSettings())).targets.notes
         assert "cell brief left out: it has no single steps of 100 ms or more, so its rheobase is unknown" in notes
 
+    def test_a_cell_that_spikes_in_stimuli_of_several_levels_only(self) -> None:
+        made = cell("two steps")
+        after = np.arange(len(made[0].current_nA)) >= 3200
+        two = [dataclasses.replace(item, current_nA=item.current_nA - 0.2 * after * (np.arange(4000) < 3600))
+               for item in made]  # fmt: skip
+        notes = extract([*cell("good"), *two], PLAN).targets.notes
+        note = (
+            "cell two steps left out: it has no single steps of IDrest (3 with levels did, which say nothing about it: "
+            "give their levels in nA), so its rheobase is unknown"
+        )
+        assert note in notes
+
     def test_no_cell_spikes(self) -> None:
         with pytest.raises(FeatureError, match=r"no targets: expected cells with steps.*got 1 cells.*silent left out"):
             extract([made_up(0.05, 0, "silent")], PLAN)
@@ -330,8 +342,8 @@ class TestRequests:
         assert "IDrest_200 Spikecount left out: measured in 0 cells (0 sweeps) only" in found.notes
 
     def test_only_sweeps_of_levels_are_measured_unless_asked(self) -> None:
-        few = extract(cell(), PLAN).measurements[0]
-        many = extract(cell(), dataclasses.replace(PLAN, every_sweep=True)).measurements[0]
+        (few,) = extract(cell(), PLAN).measurements
+        (many,) = extract(cell(), dataclasses.replace(PLAN, every_sweep=True)).measurements
         assert [bool(sweep.features) for sweep in few.sweeps] == [False, False, True, True, True, False]
         assert all(sweep.features for sweep in many.sweeps)
         assert [sweep.features for sweep in many.sweeps if sweep.sweep == "3"] == [

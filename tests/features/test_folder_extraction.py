@@ -9,7 +9,7 @@ import pytest
 from rheobase.features.errors import NothingFoundError, RecordingError
 from rheobase.features.extraction import extract
 from rheobase.features.folder_extraction import extract_folder
-from rheobase.features.layout import RecordingFolder, find_cells
+from rheobase.features.layout import RecordingFolder
 from rheobase.features.recording import Recording
 from rheobase.features.requests import ExtractionPlan, Level, ProtocolRequest, plain
 from rheobase.features.rheobase import RheobaseSettings
@@ -81,7 +81,6 @@ def test_files_that_name_their_cells(tables: Path, tmp_path: Path) -> None:
             facts = f"# cell: cell{place}\n# protocol: IDrest\n# sweep: {path.stem}\n"
             (tmp_path / f"file{place}_{path.stem}.csv").write_text(facts + path.read_text())
     folder = RecordingFolder(tmp_path)
-    assert find_cells(folder) == tuple(f"cell{place}" for place in range(CELLS))
     one, two = extract_folder(folder, PLAN), extract_folder(folder, PLAN, processes=2)
     assert [summary.name for summary in one.targets.cells] == [f"cell{place}" for place in range(CELLS)]
     assert two.targets == one.targets

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+import weakref
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 from rheobase.features import layout, recording_files
+from rheobase.features.cell_files import FilesByCell
 from rheobase.features.errors import RecordingError
-from rheobase.features.layout import RecordingFolder, list_cells, read_recordings
+from rheobase.features.layout import RecordingFolder, read_cells, read_recordings
 from rheobase.features.naming import natural_key, path_pattern
+from rheobase.features.reading_report import ReadingReport
 from tests.features.provenance import stated
 from tests.features.readers.igor_waves import wave_bytes
 from tests.shared_data import shared
@@ -47,6 +50,10 @@ def folder(tmp_path: Path) -> RecordingFolder:
     return RecordingFolder(tmp_path, PATTERN)
 
 
+def cells_of(folder: RecordingFolder) -> tuple[str, ...]:
+    return FilesByCell(folder, ReadingReport()).cells
+
+
 def names(folder: RecordingFolder) -> list[tuple[str, str, str]]:
     return [(one.cell, one.protocol, one.sweep) for one in read_recordings(folder)]
 
@@ -69,20 +76,35 @@ def test_units_and_junction_potential(folder):
 def test_cells_and_protocols_are_chosen(folder):
     chosen = replace(folder, cells=("C10",), protocols=("idREST",))
     assert names(chosen) == [("C10", "IDrest", "9"), ("C10", "IDrest", "10")]
-    assert list_cells(chosen) == ("C10",)
+    assert cells_of(chosen) == ("C10",)
 
 
 def test_cells_are_listed_without_opening_files(folder, monkeypatch):
     monkeypatch.setattr(layout, "sweeps_and_problems", None)
-    assert list_cells(folder) == ("C2", "C10")
+    assert cells_of(folder) == ("C2", "C10")
 
 
 def test_one_cell_is_read_at_a_time(folder, monkeypatch):
     opened = []
     read = layout.sweeps_and_problems
     monkeypatch.setattr(layout, "sweeps_and_problems", lambda path: (opened.append(path.parent.name), read(path))[1])
-    next(read_recordings(folder))
-    assert set(opened) == {"C2"}
+    cells = read_cells(folder)
+    assert [recording.cell for recording in next(cells)] == ["C2"] * 4
+    assert set(opened) == {"C2"}  # whoever has all sweeps of a cell does not have any of the next
+    assert [recording.cell for recording in next(cells)] == ["C10"] * 4
+    assert next(cells, None) is None
+
+
+def test_sweeps_are_let_go_as_they_are_taken(folder):
+    """The samples of the file are gone when the recording made of them is."""
+    kept = [weakref.ref(recording.voltage_mV) for recording in read_recordings(folder)]
+    assert [one() for one in kept] == [None] * 8
+
+
+def test_cells_without_recordings_are_left_out(folder):
+    write_sweep(folder.folder, "C3", "Ramp", "1")
+    found = [[one.protocol for one in cell] for cell in read_cells(replace(folder, protocols=("IV",)))]
+    assert found == [["IV", "IV"], ["IV", "IV"]]
 
 
 def test_files_of_other_protocols_are_not_opened(folder):
@@ -106,7 +128,7 @@ def test_characters_that_mean_something_to_globs(tmp_path):
         ("C[1]", "IV", "1")
     ]
     fixed = RecordingFolder(tmp_path, "C[1]/{cell}_ch{channel}_{sweep}.ibw", protocols=None)
-    assert list_cells(fixed) == ("IV",)
+    assert cells_of(fixed) == ("IV",)
 
 
 def test_without_pattern_the_file_tells_cell_protocol_and_sweep(tmp_path):
@@ -121,7 +143,7 @@ def test_without_pattern_the_file_tells_cell_protocol_and_sweep(tmp_path):
         ("C10", "IV", "y"),
         ("w", "IV", "w"),
     ]
-    assert list_cells(RecordingFolder(tmp_path)) == ("w", "x", "y", "z")
+    assert cells_of(RecordingFolder(tmp_path)) == ("C2", "C10", "w")
 
 
 def test_a_name_in_the_pattern_comes_before_what_the_file_says(tmp_path):
@@ -234,7 +256,7 @@ def test_files_from_a_table(tmp_path):
     text += f"{tmp_path / 'raw' / '0004.ibw'},C2,IDrest,1,\n"
     folder = index(tmp_path, text)
     assert names(folder) == [("C2", "IDrest", "1"), ("C9", "IV", "4"), ("C10", "IDrest", "1")]
-    assert list_cells(folder) == ("C2", "C10", "x")
+    assert cells_of(folder) == ("C2", "C9", "C10")
     assert names(index(tmp_path, text.replace(",", "\t"), "index.tsv")) == names(folder)
     assert names(replace(folder, protocols=("iv",))) == [("C9", "IV", "4")]
 

@@ -93,11 +93,14 @@ def test_plain_json_with_a_schema(tmp_path: Path) -> None:
 
 def test_files_of_cells(tmp_path: Path) -> None:
     other = dataclasses.replace(TARGETS, holding_voltage_mV=-70.0)
-    paths = write_cell_targets({"C 1/a": TARGETS, "C_1_a": other, "Zelle ä": TARGETS}, tmp_path / "new")
+    paths = write_cell_targets(
+        {"C 1/a": TARGETS, "C_1_a": other, "Zelle ä": TARGETS, "zelle ä": other}, tmp_path / "new"
+    )
     assert {cell: path.name for cell, path in paths.items()} == {
         "C 1/a": "targets_C_1_a.json",
         "C_1_a": "targets_C_1_a_2.json",
         "Zelle ä": "targets_Zelle_ä.json",
+        "zelle ä": "targets_zelle_ä_2.json",  # also where the disk does not tell upper from lower case
     }
     assert read_targets(paths["C 1/a"]) == TARGETS
     assert read_targets(paths["C_1_a"]) == other

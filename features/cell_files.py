@@ -1,0 +1,79 @@
+"""Which files of a folder belong to which cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rheobase.features.errors import RecordingError
+from rheobase.features.naming import natural_key
+from rheobase.features.recording_files import RecordingFile, find_files
+from rheobase.features.shelf import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rheobase.features.layout import RecordingFolder
+    from rheobase.features.reading_report import ReadingReport
+
+
+@dataclass(frozen=True)
+class CellFiles:
+    """The files of one cell, sorted by path."""
+
+    cell: str
+    files: tuple[RecordingFile, ...]
+
+
+class FilesByCell:
+    """Files of the cells of a folder that are to be kept, by cell; on disk, as there are many.
+
+    Args:
+        folder: Where the files are and which cells to keep; files whose names do not tell their cell are opened.
+        report: Takes those that cannot be.
+
+    Attributes:
+        cells: Names of the cells, sorted.
+
+    Raises:
+        RecordingError: As `read_recordings`.
+    """
+
+    def __init__(self, folder: RecordingFolder, report: ReadingReport) -> None:
+        self._shelf: Shelf[RecordingFile] = Shelf()
+        to_be_opened = []
+        for file in find_files(folder.folder, folder.pattern, folder.table):
+            if "cell" in file.names:
+                self._shelf.put(file.names["cell"], file)
+            else:
+                to_be_opened.append(file)
+        for file in sorted(to_be_opened, key=_path_key):
+            try:
+                for cell in file.cells():
+                    self._shelf.put(cell, file)
+            except RecordingError as error:
+                report.leave_out(error)
+        kept = _kept_cells(set(self._shelf.names), folder)
+        self.cells = tuple(sorted(kept, key=lambda name: (natural_key(name), name)))
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __iter__(self) -> Iterator[CellFiles]:
+        for cell in self.cells:
+            yield CellFiles(cell, tuple(sorted(self._shelf.get(cell), key=_path_key)))
+
+
+def _path_key(file: RecordingFile) -> tuple[object, str]:
+    path = file.path.as_posix()
+    return natural_key(path), path
+
+
+def _kept_cells(cells: set[str], folder: RecordingFolder) -> set[str]:
+    if folder.cells is None:
+        return cells
+    missing = [cell for cell in folder.cells if cell not in cells]
+    if missing:
+        there = ", ".join(sorted(cells, key=natural_key))
+        raise RecordingError(f"{folder.folder}: no cell '{missing[0]}'; the cells there are {there}")
+    return set(folder.cells)
