@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.circuits.confirming import final_trials, read_final
+from rheobase.campaigns.circuits.evoked_waves import evoked_waves
 from rheobase.campaigns.circuits.report.data import (
     BackgroundFactor,
     CircuitReportData,
@@ -31,7 +32,7 @@ from rheobase.campaigns.progress import working
 from rheobase.campaigns.writing import replacing, write_whole
 from rheobase.features.signals.parameterisation import parameterise
 from rheobase.features.signals.peaks import NoPeak, SpectralPeak
-from rheobase.fitting.circuits.judging import eeg_spectrum, judge_seeds
+from rheobase.fitting.circuits.judging import at_rest, eeg_spectrum, judge_seeds
 from rheobase.objectives.limits import DataLimits, judge_limits
 from rheobase.objectives.noise import Repeated
 from rheobase.objectives.spectra import mean_spectrum, shape_distance
@@ -134,7 +135,11 @@ def gather(
     trials = list(read_trials(folder.trials))
     stages = {stage.name: stage for stage in build_stages(campaign, subject, targets)}
     progress = tuner.progress()
-    spectra = [] if targets.spectrum is None else [eeg_spectrum(response, targets.spectrum) for response in responses]
+    spectra = (
+        []
+        if targets.spectrum is None
+        else [eeg_spectrum(at_rest(response, targets), targets.spectrum) for response in responses]
+    )
     whole = [spectrum for spectrum in spectra if spectrum is not None]
     shown = {"aperiodic_exponent", "alpha_peak", "spectral_shape"}
     return CircuitReportData(
@@ -149,7 +154,9 @@ def gather(
             for name, rate in campaign.targets.rates.items()
         },
         runs=tuple(
-            FinalRun(trial.seed, _rates(response), _measured(spectra[place], targets) if spectra else None)
+            FinalRun(
+                trial.seed, _rates(at_rest(response, targets)), _measured(spectra[place], targets) if spectra else None
+            )
             for place, (trial, response) in enumerate(zip(final_trials(campaign, parameters), responses, strict=False))
         ),
         met=all(one.judged.met for one in judged),
@@ -162,6 +169,7 @@ def gather(
         spikes=responses[0].spikes if responses else None,
         spectrum_target=_spectrum_target(campaign, targets),
         spectrum=_measured(mean_spectrum(whole), targets) if whole else None,
+        evoked=evoked_waves(responses, targets),
         others=tuple(one for one in judged if one.judged.name != "rate" and one.judged.name not in shown),
         stages=tuple(_stage(stages[one.name], one, trials, campaign, targets) for one in progress),
         unitary=_unitary(campaign, folder),

@@ -20,6 +20,7 @@ from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
 from rheobase.features.errors import CampaignError
+from rheobase.fitting.circuits.evoked_judging import wanted_of
 from rheobase.fitting.tuning.trials import Outcome
 from rheobase.fitting.tuning.tuner import Tuner
 
@@ -230,8 +231,8 @@ def check_circuit(campaign: CircuitCampaign, say: Callable[[str], None]) -> None
     Raises:
         RheobaseError: whatever is wrong with the campaign.
     """
-    subject = make_subject(campaign)
-    stages = build_stages(campaign, subject, build_targets(campaign))
+    subject, targets = make_subject(campaign), build_targets(campaign)
+    stages = build_stages(campaign, subject, targets)
     projections = sum(name.startswith("weight:") for name in subject.parameters)
     say(
         f"Circuit '{campaign.name}': {sum(subject.populations.values())} cells in {len(subject.populations)} "
@@ -242,3 +243,8 @@ def check_circuit(campaign: CircuitCampaign, say: Callable[[str], None]) -> None
             f"  {stage.name}: {len(stage.free)} factors, {len(stage.targets)} targets, at most {stage.budget} trials "
             f"of {stage.simulated.duration_ms / 1000.0:g} s"
         )
+    for target in targets.evoked:
+        standards = len(target.subtracted_onsets_ms)
+        less = f" less {standards} standards" if standards else ""
+        measured = ", ".join(one.name.removeprefix(f"{target.name}.") for one in wanted_of(target))
+        say(f"  response to {target.name}: {len(target.onsets_ms)} onsets{less}, {measured}")

@@ -64,4 +64,17 @@ class CircuitCampaign(Placed):
         del content["tuning"]["wall_time"]
         for key in ("source", "unitary"):  # for the report alone
             del content["targets"][key]
-        return content
+        return _without_later_keys(content)
+
+
+def _without_later_keys(content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what older files could not say, where it says nothing: they are what they were."""
+    if not content["targets"]["evoked"]:
+        del content["targets"]["evoked"]
+    for stimulus in (content["circuit"] or {}).get("stimuli", {}).values():
+        for key in ("train", "every", "oddball"):
+            if stimulus[key] is None:
+                del stimulus[key]
+        if stimulus["trains"] == 1:
+            del stimulus["trains"]
+    return content

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from rheobase.campaigns.circuits.schema_evoked import EvokedKeys
 from rheobase.campaigns.schema_types import Hertz, Millivolts, Percent, Section
 
 
@@ -73,6 +74,7 @@ class CircuitTargetKeys(Section):
         smallest_tolerance: The same, at least, in Hz.
         spectrum: What its EEG is to be like.
         measures: Further measures of populations.
+        evoked: What its EEG does after stimuli.
         unitary: Amplitudes of unitary postsynaptic potentials, by patterns of projections ("L4_E->L4_*").
         source: Where the rates were measured, in words.
     """
@@ -82,6 +84,7 @@ class CircuitTargetKeys(Section):
     smallest_tolerance: Hertz = Field(0.3, gt=0)
     spectrum: SpectrumKeys | None = None
     measures: tuple[MeasureKeys, ...] = ()
+    evoked: tuple[EvokedKeys, ...] = ()
     unitary: dict[str, UnitaryKeys] = Field(default_factory=dict)
     source: str = ""
 
@@ -99,4 +102,8 @@ class CircuitTargetKeys(Section):
     def _some_rates(self) -> CircuitTargetKeys:
         if not self.rates:
             raise ValueError("targets.rates is empty; give the rate of at least one population")
+        labels = [entry.label for entry in self.evoked]
+        twice = next((label for label in labels if labels.count(label) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two of targets.evoked are called '{twice}'; give each its own 'name'")
         return self

@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from rheobase.campaigns.circuits.durations import signals_ms
+from rheobase.campaigns.circuits.stimuli import fibre_names
 from rheobase.features.errors import CampaignError
 from rheobase.features.signals.peaks import NoPeak
+from rheobase.fitting.circuits.evoked_judging import wanted_of
 from rheobase.fitting.tuning.recipe import RecipeSettings, standard_recipe
 from rheobase.fitting.tuning.stage import Knob
 from rheobase.fitting.tuning.targets import TuningTarget, rate_target
@@ -30,10 +33,12 @@ def build_stages(campaign: CircuitCampaign, subject: Subject, targets: CircuitTa
     settings = RecipeSettings(
         duration_ms=tuning.transient + tuning.duration,
         dropped_ms=tuning.transient,
-        spectrum_ms=tuning.transient + tuning.spectrum_duration,
+        spectrum_ms=signals_ms(campaign),
+        rest_ms=targets.rest_ms,
         final_seeds=tuning.final_seeds,
         budget=tuning.trials,
         spectrum_knobs=_spectrum_knobs(campaign, subject),
+        stimuli=_stimuli(campaign),
     )
     with campaign.blamed("targets"):
         wanted = tuning_targets(campaign, targets)
@@ -50,10 +55,15 @@ def build_stages(campaign: CircuitCampaign, subject: Subject, targets: CircuitTa
 def tuning_targets(campaign: CircuitCampaign, targets: CircuitTargets) -> tuple[TuningTarget, ...]:
     """The campaign's targets as the tuner knows them."""
     keys = campaign.targets
+    evoked = [
+        TuningTarget(one.name, one.target, one.tolerance, one.unit)
+        for target in targets.evoked
+        for one in wanted_of(target)
+    ]
     found = [rate_target(name, rate.mean, keys.tolerance_Hz(name)) for name, rate in keys.rates.items()]
     found += [TuningTarget(one.measure, one.value, one.tolerance, "", one.population) for one in keys.measures]
     if keys.spectrum is None or targets.spectrum is None:
-        return tuple(found)
+        return (*found, *evoked)
     wanted, chosen = targets.spectrum.targets, keys.spectrum
     for measure in chosen.measures:
         if measure == "aperiodic_exponent":
@@ -64,7 +74,7 @@ def tuning_targets(campaign: CircuitCampaign, targets: CircuitTargets) -> tuple[
             found.append(TuningTarget(measure, wanted.alpha_peak.mean, chosen.alpha_tolerance, "Hz"))
         else:
             found.append(_band_target(campaign, targets, measure))
-    return tuple(found)
+    return (*found, *evoked)
 
 
 def _band_target(campaign: CircuitCampaign, targets: CircuitTargets, measure: str) -> TuningTarget:
@@ -76,6 +86,13 @@ def _band_target(campaign: CircuitCampaign, targets: CircuitTargets, measure: st
             f"there are aperiodic_exponent, alpha_peak, spectral_shape, {', '.join(bands)}"
         )
     return TuningTarget(measure, bands[measure].mean, bands[measure].std)
+
+
+def _stimuli(campaign: CircuitCampaign) -> tuple[str, ...]:
+    """Fibres of the stimuli that responses are wanted to; their weights are free with these."""
+    known = {} if campaign.circuit is None else campaign.circuit.stimuli
+    named = [keys.stimulus for keys in campaign.targets.evoked if keys.stimulus in known]
+    return tuple(dict.fromkeys(fibre for name in named if name for fibre in fibre_names(name, known[name])))
 
 
 def _spectrum_knobs(campaign: CircuitCampaign, subject: Subject) -> tuple[Knob, ...]:

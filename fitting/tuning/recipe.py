@@ -48,7 +48,8 @@ class RecipeSettings:
     Attributes:
         duration_ms: Length of the trials (ms).
         dropped_ms: Transient at their start (ms).
-        spectrum_ms: Length of the trials with a spectrum (ms).
+        spectrum_ms: Length of the trials with a spectrum or evoked responses (ms).
+        rest_ms: Stimuli come after this in those trials, so nothing is stopped then (ms); None: without stimuli.
         unconnected_Hz: Rate of each population with the background alone (Hz); the target itself of those not named.
         seeds: Seeds of a place that looks good.
         confirming_seeds: Seeds that confirm it.
@@ -63,12 +64,15 @@ class RecipeSettings:
         budget: Largest number of simulations of a stage.
         proposals: Where places come from (see `TuningStage`).
         stopping: Whether trials that run away or fall silent are stopped.
-        spectrum_knobs: What is free for the spectrum; none for modulations of the background and I->E of all layers.
+        spectrum_knobs: What is free for the spectrum; none for modulations of the background, I->E of all layers and
+            the weights of `stimuli`.
+        stimuli: Stimuli that responses are wanted to.
     """
 
     duration_ms: float = 2000.0
     dropped_ms: float = 500.0
     spectrum_ms: float = 4000.0
+    rest_ms: float | None = None
     unconnected_Hz: Mapping[str, float] = field(default_factory=dict)
     seeds: int = 2
     confirming_seeds: int = 3
@@ -83,6 +87,7 @@ class RecipeSettings:
     proposals: tuple[str, ...] = (JACOBIAN, SAMPLED, JACOBIAN, PROBE)
     stopping: bool = True
     spectrum_knobs: tuple[Knob, ...] = ()
+    stimuli: tuple[str, ...] = ()
 
 
 def layers_of(blueprint: CircuitBlueprint, order: Sequence[str] = ()) -> tuple[TuningLayer, ...]:
@@ -123,7 +128,7 @@ def standard_recipe(
     3. "L4 to L23": the layers so far together, those tuned before within `tuned_bounds`.
     4. "full circuit": all gains.
     5. "single projections": each projection and each background by itself, within narrow bounds.
-    6. "spectrum": where there are targets beside rates; rates become constraints.
+    6. "spectrum": where there are targets beside rates, of spectra or of evoked responses; rates become constraints.
     7. "fresh seeds": the result scored anew.
 
     Stages before the last only prepare: if one of them is not met, the next goes on from its best place. Whether the
@@ -228,7 +233,7 @@ class _Recipe:
 
     def spectrum(self) -> TuningStage:
         targets = [*self.spectral, *(replace(rate, constraint=True) for rate in self._rates(self.populations))]
-        simulated = replace(self._simulated(self.populations), duration_ms=self.settings.spectrum_ms, signals=True)
+        simulated = self._with_signals()
         knobs = self.settings.spectrum_knobs or self._spectrum_knobs()
         return self._stage("spectrum", knobs, self._narrowed(targets), simulated, ("single projections",))
 
@@ -236,7 +241,7 @@ class _Recipe:
         targets = [*self._rates(self.populations), *self.spectral]
         simulated = self._simulated(self.populations)
         if self.spectral:
-            simulated = replace(simulated, duration_ms=self.settings.spectrum_ms, signals=True)
+            simulated = self._with_signals()
         stage = self._stage("fresh seeds", (), targets, simulated, (before,))
         return replace(stage, seeds=self.settings.final_seeds, confirming_seeds=0)
 
@@ -270,6 +275,12 @@ class _Recipe:
         limits = rate_limits(self._rates(populations), self.sizes) if self.settings.stopping else None
         chosen = () if not replayed else tuple(populations)
         return Simulated(self.settings.duration_ms, self.settings.dropped_ms, chosen, replayed, limits=limits)
+
+    def _with_signals(self) -> Simulated:
+        simulated = replace(self._simulated(self.populations), duration_ms=self.settings.spectrum_ms, signals=True)
+        if simulated.limits is None or self.settings.rest_ms is None:
+            return simulated
+        return replace(simulated, limits=replace(simulated.limits, until_ms=self.settings.rest_ms))
 
     def _rates(self, populations: Sequence[str]) -> list[TuningTarget]:
         return [self.rates[name] for name in populations]
@@ -305,6 +316,10 @@ class _Recipe:
         for layer in self.layers:
             names = {f"I->{name}" for name in layer.excitatory}
             knobs += [knob for knob in self._gains(layer, bounds) if knob.name in names]
+        for stimulus in self.settings.stimuli:
+            weights = self._present(f"weight:{stimulus}->*")
+            if weights:
+                knobs.append(Knob(f"{stimulus}->", weights, self.settings.layer_bounds))
         for name in self.populations:
             background = self._backgrounds(name)
             if background:

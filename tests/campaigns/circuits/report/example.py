@@ -9,6 +9,8 @@ import numpy as np
 from rheobase.campaigns.circuits.report.data import (
     BackgroundFactor,
     CircuitReportData,
+    ComponentMark,
+    EvokedWave,
     FinalRun,
     MeasuredSpectrum,
     ProjectionGain,
@@ -83,6 +85,7 @@ def example_data(
         spikes=spike_trains(rng, populations, {name: means[name] * factors[name] for name in means}, duration_ms),
         spectrum_target=spectrum_target(),
         spectrum=measured_spectrum(rng, 0.08, not missed),
+        evoked=evoked(rng),
         others=(
             Repeated(Judged("cv_isi", 0.93, 1.0, 0.2, "", "L23_E"), (0.9, 0.95, 0.92, 0.94, 0.94), 0.01),
             Repeated(Judged("alpha", 0.31, 0.35, 0.08, ""), (0.29, 0.3, 0.33, 0.34, 0.29), 0.01),
@@ -113,6 +116,19 @@ def measured_spectrum(rng: np.random.Generator, noise: float, peak: bool) -> Mea
     spectrum = Spectrum(frequencies_Hz, power[np.newaxis], "uV^2/Hz", ("EEG",))
     exponent = 1.17 + 0.3 * float(rng.normal(0.0, noise))
     return MeasuredSpectrum(spectrum, exponent, -9.0, 10.1 if peak else None, 0.13 if peak else 0.41)
+
+
+def evoked(rng: np.random.Generator) -> tuple[EvokedWave, ...]:
+    """A click with an N1, and the difference that deviants make."""
+    times_ms = np.arange(-50.0, 400.0)
+    found = []
+    for name, size, latency_ms in (("clicks", -4.0, 100.0), ("mismatch", -2.0, 170.0)):
+        wave = size * np.exp(-0.5 * ((times_ms - latency_ms) / 25.0) ** 2)
+        seeds = tuple(wave + rng.normal(0.0, 0.15, len(times_ms)) for _ in SEEDS)
+        mark = ComponentMark("N1" if name == "clicks" else "MMN", (latency_ms - 40.0, latency_ms + 60.0),
+                             (latency_ms - 10.0, latency_ms + 10.0), (1.1 * size - 0.5, 1.1 * size + 0.5))  # fmt: skip
+        found.append(EvokedWave(name, times_ms, np.mean(seeds, axis=0), seeds, "uV", (mark,)))
+    return tuple(found)
 
 
 def log_spectrum(frequencies_Hz: np.ndarray, peak: bool = True) -> np.ndarray:
