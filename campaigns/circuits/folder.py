@@ -24,6 +24,7 @@ class CircuitFolder:
         self.trials = path / "trials.jsonl"
         self.final = path / "final"
         self.unitary = self.final / "unitary.json"
+        self.limits = path / "unitary_limits.json"
         self.tuned = path / "tuned.yaml"
         self.network = path / "network"
         self.report = path / "report.html"

@@ -28,6 +28,7 @@ from rheobase.campaigns.circuits.report.page import render_circuit_report
 from rheobase.campaigns.circuits.running import reached
 from rheobase.campaigns.circuits.stages import build_stages, tuning_targets
 from rheobase.campaigns.circuits.trial_record import read_trials
+from rheobase.campaigns.circuits.unitary_limits import held_sentences
 from rheobase.campaigns.progress import working
 from rheobase.campaigns.writing import replacing, write_whole
 from rheobase.features.signals.parameterisation import parameterise
@@ -103,7 +104,7 @@ def _unitary(campaign: CircuitCampaign, folder: CircuitFolder) -> tuple[UnitaryP
                 target,
                 model_mV,
                 measured.amplitude if measured is not None else None,
-                measured.factor if measured is not None else None,
+                measured.allowed_factor if measured is not None else None,
             )
         )
     return tuple(potentials)
@@ -160,11 +161,14 @@ def gather(
             for place, (trial, response) in enumerate(zip(final_trials(campaign, parameters), responses, strict=False))
         ),
         met=all(one.judged.met for one in judged),
-        sentences=tuple(
-            f"{stage.name}: {sentence}"
-            for stage in progress
-            if stage.verdict is not None and not stage.verdict.met
-            for sentence in stage.verdict.sentences
+        sentences=(
+            *(
+                f"{stage.name}: {sentence}"
+                for stage in progress
+                if stage.verdict is not None and not stage.verdict.met
+                for sentence in stage.verdict.sentences
+            ),
+            *held_sentences(parameters, folder),
         ),
         spikes=responses[0].spikes if responses else None,
         spectrum_target=_spectrum_target(campaign, targets),

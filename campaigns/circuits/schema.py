@@ -62,13 +62,16 @@ class CircuitCampaign(Placed):
         for key in ("description", "cluster"):
             del content[key]
         del content["tuning"]["wall_time"]
-        for key in ("source", "unitary"):  # for the report alone
-            del content["targets"][key]
+        del content["targets"]["source"]
         return _without_later_keys(content)
 
 
 def _without_later_keys(content: dict[str, Any]) -> dict[str, Any]:
     """Leave out what older files could not say, where it says nothing: they are what they were."""
+    unitary = content["targets"].pop("unitary")
+    limiting = {name: one for name, one in unitary.items() if one["factor"] or one["std"]}
+    if limiting:  # the others are for the report alone
+        content["targets"]["unitary"] = limiting
     if not content["targets"]["evoked"]:
         del content["targets"]["evoked"]
     for stimulus in (content["circuit"] or {}).get("stimuli", {}).values():

@@ -55,13 +55,32 @@ class MeasureKeys(Section):
 class UnitaryKeys(Section):
     """Amplitude of a unitary postsynaptic potential that was measured in paired recordings.
 
+    With `factor` or `std` the gain of the projection is kept where the model's mean potential is within that factor, in
+    all stages; whether it is with the tuned gain is judged at the end. Without both it is shown beside the model's.
+
     Attributes:
-        amplitude: Its size, without a sign.
-        factor: The model may differ by this factor; None: it is shown beside the model's, and no target.
+        amplitude: Its size, the mean over pairs, without a sign.
+        factor: The model may differ by this factor.
+        std: Standard deviation over pairs; the factor is then that of a log-normal distribution with this mean and
+            standard deviation: exp(sqrt(log(1 + (std / amplitude)^2))).
     """
 
     amplitude: Millivolts = Field(gt=0)
     factor: float | None = Field(None, gt=1)
+    std: Millivolts | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_spread(self) -> UnitaryKeys:
+        if self.factor is not None and self.std is not None:
+            raise ValueError("give 'factor' or 'std', not both: either says how far the model may be off")
+        return self
+
+    @property
+    def allowed_factor(self) -> float | None:
+        """How far the model may be off; None where it is no target."""
+        if self.std is None:
+            return self.factor
+        return math.exp(math.sqrt(math.log1p((self.std / self.amplitude) ** 2)))
 
 
 class CircuitTargetKeys(Section):

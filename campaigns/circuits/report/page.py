@@ -152,8 +152,9 @@ def _spectrum(data: CircuitReportData) -> Plate | None:
 
 def _evoked(data: CircuitReportData) -> Plate | None:
     text = (
-        "The model's average over all onsets and runs dark blue, single runs light blue. Pale blue: where the peak of a "
-        "component is looked for; grey: amplitude and latency that are near enough, with the wanted amplitude in black."
+        "The model's average over all onsets and runs dark blue, single runs light blue. Pale blue: where the "
+        "peak of a component is looked for; grey: amplitude and latency that are near enough, with the "
+        "wanted amplitude in black."
     )
     return _plate("Responses to stimuli", evoked_figure(data), "evoked", text)
 
