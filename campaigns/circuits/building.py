@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.building import build_model
+from rheobase.campaigns.circuits.distributions import build_distributions
 from rheobase.campaigns.circuits.durations import rest_ms
 from rheobase.campaigns.circuits.evoked import build_evoked
 from rheobase.campaigns.circuits.stimuli import fibre_names, volleys
@@ -92,8 +93,14 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
                 f"{', '.join(keys.rates)}"
             )
         further.setdefault(entry.population, {})[entry.measure] = Target(entry.value, entry.tolerance)
+    distributions = build_distributions(campaign)
     populations = tuple(
-        PopulationTarget(name, rate_Hz=Target(rate.mean, keys.tolerance_Hz(name)), **further.get(name, {}))  # type: ignore[arg-type]
+        PopulationTarget(
+            name,
+            rate_Hz=Target(rate.mean, keys.tolerance_Hz(name)),
+            rates=distributions.get(name),
+            **further.get(name, {}),
+        )
         for name, rate in keys.rates.items()
     )
     spectrum = None
@@ -103,6 +110,7 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
                 exponent=keys.spectrum.exponent_tolerance,
                 peak_Hz=keys.spectrum.alpha_tolerance,
                 shape_log10=keys.spectrum.shape_tolerance,
+                band_relative=None if keys.spectrum.band_tolerance is None else 0.01 * keys.spectrum.band_tolerance,
                 measures=keys.spectrum.measures,
             )
             spectrum = SpectrumTarget(read_spectral_targets(keys.spectrum.file), tolerances)

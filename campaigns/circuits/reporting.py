@@ -151,7 +151,9 @@ def gather(
             for name, size in subject.populations.items()
         ),
         rates={
-            name: RateTarget(rate.mean, campaign.targets.tolerance_Hz(name), rate.std, rate.units)
+            name: RateTarget(
+                rate.mean, campaign.targets.tolerance_Hz(name), rate.std, rate.units, _quantiles_Hz(targets, name)
+            )
             for name, rate in campaign.targets.rates.items()
         },
         runs=tuple(
@@ -189,6 +191,12 @@ def gather(
         ),
         source=campaign.targets.source,
     )
+
+
+def _quantiles_Hz(targets: CircuitTargets, population: str) -> dict[float, float]:
+    """Quantiles of the recorded rates by probability; none where only their mean is known."""
+    wanted = next((one.rates for one in targets.populations if one.population == population), None)
+    return {} if wanted is None else dict(zip(wanted.rates.probabilities, wanted.rates.quantiles, strict=True))
 
 
 def _rates(response: CircuitResponse) -> dict[str, float]:

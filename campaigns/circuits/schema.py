@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from rheobase.campaigns.circuits.essence import essence_of
 from rheobase.campaigns.circuits.schema_circuit import CircuitKeys, ExternalKeys
 from rheobase.campaigns.circuits.schema_targets import CircuitTargetKeys
 from rheobase.campaigns.circuits.schema_tuning import Tuning
@@ -58,26 +59,4 @@ class CircuitCampaign(Placed):
 
     def essence(self) -> dict[str, Any]:
         """What the record of trials depends on: a campaign in a folder may be resumed only with the same."""
-        content = self.model_dump(mode="json")
-        for key in ("description", "cluster"):
-            del content[key]
-        del content["tuning"]["wall_time"]
-        del content["targets"]["source"]
-        return _without_later_keys(content)
-
-
-def _without_later_keys(content: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what older files could not say, where it says nothing: they are what they were."""
-    unitary = content["targets"].pop("unitary")
-    limiting = {name: one for name, one in unitary.items() if one["factor"] or one["std"]}
-    if limiting:  # the others are for the report alone
-        content["targets"]["unitary"] = limiting
-    if not content["targets"]["evoked"]:
-        del content["targets"]["evoked"]
-    for stimulus in (content["circuit"] or {}).get("stimuli", {}).values():
-        for key in ("train", "every", "oddball"):
-            if stimulus[key] is None:
-                del stimulus[key]
-        if stimulus["trains"] == 1:
-            del stimulus["trains"]
-    return content
+        return essence_of(self.model_dump(mode="json"))

@@ -34,6 +34,8 @@ class SpectrumKeys(Section):
         exponent_tolerance: How far from the aperiodic exponent is near enough.
         alpha_tolerance: How far from the frequency of the alpha peak is near enough.
         shape_tolerance: Root mean square difference of log10 power that is near enough, the amplitude left free.
+        band_tolerance: How far from the relative power of a band is near enough, relative to it; None: a standard
+            deviation of the recordings.
     """
 
     file: Path
@@ -41,6 +43,7 @@ class SpectrumKeys(Section):
     exponent_tolerance: float = Field(0.15, gt=0)
     alpha_tolerance: Hertz = Field(1.0, gt=0)
     shape_tolerance: float = Field(0.25, gt=0)
+    band_tolerance: Percent | None = Field(None, gt=0)
 
 
 class MeasureKeys(Section):
@@ -50,6 +53,38 @@ class MeasureKeys(Section):
     measure: Literal["cv_isi", "synchrony", "fraction_silent"]
     value: float
     tolerance: float = Field(gt=0)
+
+
+class DistributionKeys(Section):
+    """Rates of the units of a population, as a distribution over units.
+
+    Attributes:
+        file: A table of rates, one row a unit (.csv, .tsv, .txt), or what `rheobase extract` measured (.json).
+        rates: Or the rates themselves.
+        population: Its name in the file; None: as in the circuit.
+        rate: Column of a table with the rates.
+        populations: Columns of a table whose values together name the population.
+        tolerance: Mean difference of the quantiles that is near enough, in Hz.
+        factor: Or the factor by which they may differ on average, on a logarithmic scale.
+        floor: What stands for lower rates on a logarithmic scale: what a trial is too short to tell from silence.
+    """
+
+    file: Path | None = None
+    rates: tuple[Hertz, ...] = ()
+    population: str | None = None
+    rate: str = "rate (Hz)"
+    populations: tuple[str, ...] = ("population",)
+    tolerance: Hertz | None = Field(None, gt=0)
+    factor: float | None = Field(None, gt=1)
+    floor: Hertz = Field(0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> DistributionKeys:
+        if (self.file is None) == (not self.rates):
+            raise ValueError("give either 'file' or 'rates'")
+        if (self.tolerance is None) == (self.factor is None):
+            raise ValueError("give either 'tolerance', in Hz, or 'factor', on a logarithmic scale")
+        return self
 
 
 class UnitaryKeys(Section):
@@ -92,6 +127,7 @@ class CircuitTargetKeys(Section):
             of the units recorded, where that is known.
         smallest_tolerance: The same, at least, in Hz.
         spectrum: What its EEG is to be like.
+        distributions: Distributions of the rates over the units of populations.
         measures: Further measures of populations.
         evoked: What its EEG does after stimuli.
         unitary: Amplitudes of unitary postsynaptic potentials, by patterns of projections ("L4_E->L4_*").
@@ -102,6 +138,7 @@ class CircuitTargetKeys(Section):
     tolerance: Percent = Field(20.0, gt=0)
     smallest_tolerance: Hertz = Field(0.3, gt=0)
     spectrum: SpectrumKeys | None = None
+    distributions: dict[str, DistributionKeys] = Field(default_factory=dict)
     measures: tuple[MeasureKeys, ...] = ()
     evoked: tuple[EvokedKeys, ...] = ()
     unitary: dict[str, UnitaryKeys] = Field(default_factory=dict)

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.circuits.circuit import RateLimits
+from rheobase.fitting.tuning.effects import BACKGROUND_SLOPE, EXCITATION_SLOPE, INHIBITION_SLOPE
 from rheobase.fitting.tuning.stage import JACOBIAN, PROBE, ROOT, SAMPLED, Knob, Simulated, TuningStage
 from rheobase.fitting.tuning.targets import TuningTarget, rate_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rheobase.features.activity.spike_trains import SpikeTrains
     from rheobase.fitting.circuits.blueprint import CircuitBlueprint
 
-_BACKGROUND_SLOPE, _EXCITATION_SLOPE, _INHIBITION_SLOPE = 3.0, 0.6, -0.4
+FRESH_SEEDS = "fresh seeds"
 _SILENT_MS = 400.0
 _SURELY = 10.0  # so many spikes are expected that none at all is no chance
 
@@ -49,6 +51,7 @@ class RecipeSettings:
         duration_ms: Length of the trials (ms).
         dropped_ms: Transient at their start (ms).
         spectrum_ms: Length of the trials with a spectrum or evoked responses (ms).
+        recorded: Spike trains of populations, played while they are not simulated; others are played at their targets.
         rest_ms: Stimuli come after this in those trials, so nothing is stopped then (ms); None: without stimuli.
         unconnected_Hz: Rate of each population with the background alone (Hz); the target itself of those not named.
         seeds: Seeds of a place that looks good.
@@ -72,6 +75,7 @@ class RecipeSettings:
     duration_ms: float = 2000.0
     dropped_ms: float = 500.0
     spectrum_ms: float = 4000.0
+    recorded: Mapping[str, SpikeTrains] = field(default_factory=dict)
     rest_ms: float | None = None
     unconnected_Hz: Mapping[str, float] = field(default_factory=dict)
     seeds: int = 2
@@ -185,7 +189,7 @@ class _Recipe:
             names = self._backgrounds(name)
             if names:
                 targets.append(rate_target(name, wanted, rate.tolerance / rate.target * wanted))
-                effects = {targets[-1].key: _BACKGROUND_SLOPE}
+                effects = {targets[-1].key: BACKGROUND_SLOPE}
                 knobs.append(
                     Knob(f"background {name}", names, self.settings.background_bounds, effects, coupling=False)
                 )
@@ -242,7 +246,7 @@ class _Recipe:
         simulated = self._simulated(self.populations)
         if self.spectral:
             simulated = self._with_signals()
-        stage = self._stage("fresh seeds", (), targets, simulated, (before,))
+        stage = self._stage(FRESH_SEEDS, (), targets, simulated, (before,))
         return replace(stage, seeds=self.settings.final_seeds, confirming_seeds=0)
 
     def _together(self, n: int) -> str:
@@ -271,10 +275,12 @@ class _Recipe:
         )
 
     def _simulated(self, populations: Sequence[str]) -> Simulated:
-        replayed = {name: self.rates[name].target for name in self.populations if name not in populations}
+        absent = [name for name in self.populations if name not in populations]
+        recorded = {name: self.settings.recorded[name] for name in absent if name in self.settings.recorded}
+        replayed = {name: self.rates[name].target for name in absent if name not in recorded}
         limits = rate_limits(self._rates(populations), self.sizes) if self.settings.stopping else None
-        chosen = () if not replayed else tuple(populations)
-        return Simulated(self.settings.duration_ms, self.settings.dropped_ms, chosen, replayed, limits=limits)
+        chosen = tuple(populations) if absent else ()
+        return Simulated(self.settings.duration_ms, self.settings.dropped_ms, chosen, replayed, recorded, limits=limits)
 
     def _with_signals(self) -> Simulated:
         simulated = replace(self._simulated(self.populations), duration_ms=self.settings.spectrum_ms, signals=True)
@@ -296,14 +302,14 @@ class _Recipe:
 
     def _sources(self) -> list[tuple[str, float]]:
         """Every population and the slope of a rate with its weights."""
-        excitatory = [(name, _EXCITATION_SLOPE) for layer in self.layers for name in layer.excitatory]
-        return [*excitatory, *((name, _INHIBITION_SLOPE) for layer in self.layers for name in layer.inhibitory)]
+        excitatory = [(name, EXCITATION_SLOPE) for layer in self.layers for name in layer.excitatory]
+        return [*excitatory, *((name, INHIBITION_SLOPE) for layer in self.layers for name in layer.inhibitory)]
 
     def _gains(self, layer: TuningLayer, bounds: tuple[float, float]) -> list[Knob]:
         knobs = []
         for target in layer.populations:
             key = self.rates[target].key
-            for kind, slope in (("E", _EXCITATION_SLOPE), ("I", _INHIBITION_SLOPE)):
+            for kind, slope in (("E", EXCITATION_SLOPE), ("I", INHIBITION_SLOPE)):
                 sources = [name for name, effect in self._sources() if effect == slope]
                 names = self._present(*(f"weight:{source}->{target}" for source in sources))
                 if names:

@@ -182,7 +182,7 @@ class Tuner:
         return tuple(states)
 
     def _check(self, stage: TuningStage) -> None:
-        named = {*stage.simulated.populations, *stage.simulated.replayed}
+        named = {*stage.simulated.populations, *stage.simulated.replayed, *stage.simulated.recorded}
         named |= {target.population for target in stage.targets if target.population is not None}
         unknown = sorted(named - self._populations.keys())
         if unknown:
@@ -190,7 +190,8 @@ class Tuner:
                 f"stage '{stage.name}': the circuit has no population '{unknown[0]}'; it has "
                 f"{', '.join(self._populations)}"
             )
-        both = sorted(set(stage.simulated.populations) & stage.simulated.replayed.keys())
+        played = {*stage.simulated.replayed, *stage.simulated.recorded}
+        both = sorted(set(stage.simulated.populations) & played)
         if both:
             raise CampaignError(f"stage '{stage.name}': '{both[0]}' is either simulated or replayed, not both")
 
@@ -205,6 +206,7 @@ class Tuner:
             dropped_ms=simulated.dropped_ms,
             simulated=simulated.populations,
             replayed=simulated.replayed,
+            recorded=simulated.recorded,
             connected=simulated.connected,
             limits=simulated.limits,
             signals=simulated.signals,
