@@ -127,8 +127,8 @@ def standard_recipe(
 
     1. "background": each population alone to its unconnected rate, by root finding, all in the same simulations.
     2. "L4 alone": the layer simulated, all others replayed at their target rates. Free are for each of its populations
-       the gain of all excitation and that of all inhibition that it receives (E->E, I->E, E->I and I->I, these two by
-       type of interneuron).
+       the gain of all excitation and that of all inhibition that it receives: E->E, I->E, E->I and I->I, these two by
+       type of interneuron, so no gain moves two kinds of connection. Inputs from other layers belong to the same gains.
     3. "L4 to L23": the layers so far together, those tuned before within `tuned_bounds`.
     4. "full circuit": all gains.
     5. "single projections": each projection and each background by itself, within narrow bounds.
