@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import signal
 from pathlib import Path
 
 import pytest
@@ -91,17 +92,52 @@ def test_what_is_shown_alone_changes_no_record() -> None:
     build_targets(campaign)
 
 
-def test_no_trial_goes_beyond_what_data_allow(tmp_path: Path) -> None:
-    path = write_tiny_circuit(tmp_path, ("  tolerance: 40 %\n", UNITARY), ("trials: 16", "trials: 8"))
-    run = Running("run", path, "--out", tmp_path / "run", "--workers", 1)
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("limited")
+    return write_tiny_circuit(folder, ("  tolerance: 40 %\n", UNITARY), ("trials: 16", "trials: 8"))
+
+
+@pytest.fixture(scope="module")
+def whole(limited: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run = Running("run", limited, "--out", folder, "--workers", 1)
     assert run.wait(300.0) == 0, run.error
-    limits = json.loads((tmp_path / "run" / "unitary_limits.json").read_text(encoding="utf-8"))["L4_A->L4_B"]
-    assert 1.0 < limits["smallest"] < limits["largest"], "as described it is too weak"
     assert "L4_A->L4_B as described has a unitary potential of" in run.error
-    gains = [one.parameters["weight:L4_A->L4_B"] for one in read_trials(tmp_path / "run" / "trials.jsonl")]
+    return folder
+
+
+def test_no_trial_goes_beyond_what_data_allow(whole: Path) -> None:
+    limits = json.loads((whole / "unitary_limits.json").read_text(encoding="utf-8"))["L4_A->L4_B"]
+    assert 1.0 < limits["smallest"] < limits["largest"], "as described it is too weak"
+    gains = [one.parameters["weight:L4_A->L4_B"] for one in read_trials(whole / "trials.jsonl")]
     assert all(limits["smallest"] * 0.999999 <= gain <= limits["largest"] * 1.000001 for gain in gains)
-    unitary_mV = json.loads((tmp_path / "run" / "final" / "unitary.json").read_text(encoding="utf-8"))
+    unitary_mV = json.loads((whole / "final" / "unitary.json").read_text(encoding="utf-8"))
     assert 0.95 * 8.0 / 1.5 < unitary_mV["L4_A->L4_B"] < 1.05 * 12.0
-    again = Running("run", path, "--out", tmp_path / "run", "--workers", 1)
-    assert again.wait(120.0) == 0, again.error
-    assert "tuning: 0 trials" in again.error
+
+
+def test_killed_at_other_instants_it_is_the_same(limited: Path, whole: Path, tmp_path: Path) -> None:
+    """Before anything is tuned, with the last trial just written, and between the final seeds."""
+    folder = tmp_path / "run"
+    lines = (whole / "trials.jsonl").read_bytes().count(b"\n")
+    instants = (
+        lambda: (folder / "unitary_limits.json").exists(),
+        lambda: (folder / "trials.jsonl").read_bytes().count(b"\n") >= lines,
+        lambda: (folder / "final" / "seed-00.npz").exists(),
+    )
+    for instant in instants:
+        run = Running("run", limited, "--out", folder, "--workers", 1)
+        run.wait_until(instant)
+        run.kill()
+        assert run.wait() == -signal.SIGKILL
+        assert run.left_behind(20.0, "simulator_process") == []
+    run = Running("run", limited, "--out", folder, "--workers", 1)
+    assert run.wait(300.0) == 0, run.error
+    one, other = (
+        [(trial.stage, trial.parameters, trial.seed, trial.told.outcome.values) for trial in read_trials(path)]
+        for path in (folder / "trials.jsonl", whole / "trials.jsonl")
+    )
+    assert one == other
+    for name in ("tuned.yaml", "unitary_limits.json", "final/unitary.json"):
+        assert (folder / name).read_text(encoding="utf-8") == (whole / name).read_text(encoding="utf-8")
+    assert (folder / "report.html").exists()
