@@ -35,7 +35,15 @@ def final_trials(campaign: CircuitCampaign, parameters: Mapping[str, float]) -> 
     duration_ms = signals_ms(campaign) if with_signals else rest_ms(campaign)
     seeds = np.random.SeedSequence([campaign.seed, _UNSEEN]).generate_state(tuning.final_seeds)
     return tuple(
-        Trial(dict(parameters), int(seed) >> 1, duration_ms, tuning.transient, signals=with_signals) for seed in seeds
+        Trial(
+            dict(parameters),
+            int(seed) >> 1,
+            duration_ms,
+            tuning.transient,
+            signals=with_signals,
+            electrodes_um=campaign.electrodes,
+        )
+        for seed in seeds
     )
 
 

@@ -13,6 +13,8 @@ def essence_of(content: dict[str, Any]) -> dict[str, Any]:
     """
     for key in ("description", "cluster"):
         del content[key]
+    if not content["electrodes"]:
+        del content["electrodes"]
     _of_targets(content["targets"])
     _of_tuning(content["tuning"])
     for stimulus in (content["circuit"] or {}).get("stimuli", {}).values():

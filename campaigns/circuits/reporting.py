@@ -14,6 +14,7 @@ from rheobase.campaigns.circuits.report.data import (
     BackgroundFactor,
     CircuitReportData,
     FinalRun,
+    LaminarPotential,
     MeasuredSpectrum,
     ProjectionGain,
     RateTarget,
@@ -176,6 +177,7 @@ def gather(
         spectrum_target=_spectrum_target(campaign, targets),
         spectrum=_measured(mean_spectrum(whole), targets) if whole else None,
         evoked=evoked_waves(responses, targets),
+        laminar=_laminar(campaign, responses),
         others=tuple(one for one in judged if one.judged.name != "rate" and one.judged.name not in shown),
         stages=tuple(_stage(stages[one.name], one, trials, campaign, targets) for one in progress),
         unitary=_unitary(campaign, folder),
@@ -191,6 +193,12 @@ def gather(
         ),
         source=campaign.targets.source,
     )
+
+
+def _laminar(campaign: CircuitCampaign, responses: tuple[CircuitResponse, ...]) -> LaminarPotential | None:
+    if not campaign.electrodes or not responses or responses[0].potential is None:
+        return None
+    return LaminarPotential(campaign.electrodes, responses[0].potential)
 
 
 def _quantiles_Hz(targets: CircuitTargets, population: str) -> dict[float, float]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from rheobase.features.activity.spike_trains import SpikeTrains
     from rheobase.features.signals.bands import Band
+    from rheobase.features.signals.signal import Signal
     from rheobase.features.signals.spectral_targets import SpectralShape
     from rheobase.features.signals.spectrum import Spectrum
     from rheobase.fitting.tuning.progress import Sensitivity
@@ -100,6 +101,19 @@ class SpectrumTarget:
     shape_tolerance: float = 0.25
     bands: tuple[Band, ...] = ()
     source: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class LaminarPotential:
+    """Local field potential of one run.
+
+    Attributes:
+        depths_um: Depth of each electrode (um).
+        potential: A channel for each of them.
+    """
+
+    depths_um: tuple[float, ...]
+    potential: Signal
 
 
 @dataclass(frozen=True)
@@ -275,6 +289,7 @@ class CircuitReportData:
         spectrum_target: What the spectrum should be like.
         spectrum: Of all runs together: the mean of their power, which is what is judged.
         evoked: Responses to stimuli.
+        laminar: Potentials at electrodes in one of the runs; None without electrodes.
         others: All further targets, judged over the same seeds: band powers, irregularity, evoked responses.
         stages: The stages in their order.
         gains: Factor of each projection.
@@ -298,6 +313,7 @@ class CircuitReportData:
     spectrum_target: SpectrumTarget | None = None
     spectrum: MeasuredSpectrum | None = None
     evoked: tuple[EvokedWave, ...] = ()
+    laminar: LaminarPotential | None = None
     others: tuple[Repeated, ...] = ()
     stages: tuple[ReportedStage, ...] = ()
     gains: tuple[ProjectionGain, ...] = ()

@@ -12,6 +12,7 @@ from rheobase.campaigns.circuits.report.data import (
     ComponentMark,
     EvokedWave,
     FinalRun,
+    LaminarPotential,
     MeasuredSpectrum,
     ProjectionGain,
     RateTarget,
@@ -24,6 +25,7 @@ from rheobase.campaigns.circuits.report.data import (
 from rheobase.features.activity.populations import Units
 from rheobase.features.activity.spike_trains import SpikeTrains
 from rheobase.features.signals.bands import Band
+from rheobase.features.signals.signal import Signal
 from rheobase.features.signals.spectral_targets import SpectralShape
 from rheobase.features.signals.spectrum import Spectrum
 from rheobase.fitting.tuning.progress import Sensitivity
@@ -86,6 +88,7 @@ def example_data(
         spectrum_target=spectrum_target(),
         spectrum=measured_spectrum(rng, 0.08, not missed),
         evoked=evoked(rng),
+        laminar=laminar(rng),
         others=(
             Repeated(Judged("cv_isi", 0.93, 1.0, 0.2, "", "L23_E"), (0.9, 0.95, 0.92, 0.94, 0.94), 0.01),
             Repeated(Judged("alpha", 0.31, 0.35, 0.08, ""), (0.29, 0.3, 0.33, 0.34, 0.29), 0.01),
@@ -129,6 +132,16 @@ def evoked(rng: np.random.Generator) -> tuple[EvokedWave, ...]:
                              (latency_ms - 10.0, latency_ms + 10.0), (1.1 * size - 0.5, 1.1 * size + 0.5))  # fmt: skip
         found.append(EvokedWave(name, times_ms, np.mean(seeds, axis=0), seeds, "uV", (mark,)))
     return tuple(found)
+
+
+def laminar(rng: np.random.Generator) -> LaminarPotential:
+    """A sink at 400 um, ten times a second."""
+    depths_um, times_ms = np.arange(100.0, 1000.0, 100.0), np.arange(500.0, 1500.0)
+    rhythm = 0.5 + 0.5 * np.sin(2.0 * np.pi * times_ms / 100.0)
+    values = -0.02 * np.exp(-0.5 * ((depths_um[:, None] - 400.0) / 150.0) ** 2) * rhythm
+    values += rng.normal(0.0, 2e-4, values.shape)
+    signal = Signal(values, 1000.0, "mV", tuple(f"{depth:g} um" for depth in depths_um), 500.0)
+    return LaminarPotential(tuple(depths_um.tolist()), signal)
 
 
 def log_spectrum(frequencies_Hz: np.ndarray, peak: bool = True) -> np.ndarray:
