@@ -61,7 +61,7 @@ class EvokedTarget:
 def judge_evoked(responses: Sequence[CircuitResponse], target: EvokedTarget) -> tuple[Judged, ...]:
     """Components and following of a stimulus, of all onsets in all responses together.
 
-    All is missing if any of the runs was stopped; following a rhythm is, too, with fewer than two trains.
+    All is missing if any of the runs was stopped; following a rhythm is, too, with fewer than two trains, or flat ones.
 
     Args:
         responses: Of the same circuit, each with another seed.
@@ -73,7 +73,7 @@ def judge_evoked(responses: Sequence[CircuitResponse], target: EvokedTarget) -> 
     """
     epochs = _epochs(responses, target.onsets_ms, target)
     average = None if epochs is None else _average(responses, epochs, target)
-    trials = epochs if epochs is not None and epochs.epochs > 1 else None
+    trials = epochs if epochs is not None and _has_phases(epochs) else None
     return _judged(average, trials, target)
 
 
@@ -100,6 +100,11 @@ def _judged(average: Signal | None, trials: Signal | None, target: EvokedTarget)
     if not target.name:
         return tuple(judged)
     return tuple(replace(one, name=f"{target.name}.{one.name}") for one in judged)
+
+
+def _has_phases(epochs: Signal) -> bool:
+    """Whether there are trials to compare, none of them flat, as that of a circuit without any activity is."""
+    return epochs.epochs > 1 and bool(np.all(np.ptp(epochs.values, axis=-1) > 0.0))
 
 
 def _average(responses: Sequence[CircuitResponse], epochs: Signal, target: EvokedTarget) -> Signal:
