@@ -42,6 +42,8 @@ class AcceptKeys(Section):
 class RecordedKeys(Section):
     """Spike trains that a population is replayed with: SONATA (.h5), a table (.csv, .tsv, .txt) or NWB (.nwb).
 
+    Cells take the recorded units in turn, the same in every trial (fitting/circuits/replaying.py).
+
     Attributes:
         file: The file.
         population: Its name there; None: as in the circuit.
