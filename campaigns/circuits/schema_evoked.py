@@ -44,7 +44,7 @@ class CoherenceKeys(Section):
 
 
 class PowerRatioKeys(Section):
-    """Evoked power at the stimulus's frequency over that of the frequencies around it."""
+    """Evoked power at the stimulus's frequency over that of single trains at the frequencies around it."""
 
     value: Decibel
     tolerance: Decibel = Field(gt=0)
@@ -75,13 +75,13 @@ class ComponentKeys(Section):
 
 
 class SteadyStateKeys(Section):
-    """How a rhythmic stimulus is followed; it takes two trains or more.
+    """How a rhythmic stimulus is followed; it takes two trains or more, and is free of the bias of few.
 
     Attributes:
         frequency: Of the stimulus.
         window: What to take of each train; None: the whole window of the target.
         coherence: Over trains.
-        power_ratio: Of the average over trains, in dB.
+        power_ratio: Evoked power over that of single trains at the frequencies around, in dB.
     """
 
     frequency: Hertz = Field(gt=0)
