@@ -25,6 +25,7 @@ _FILES = ("recordings.folder", "targets.features", "targets.protocols", "model.m
           "targets.spectrum.file")  # fmt: skip
 _CONTENTS = {
     "model_content": "the morphology, a mechanism or the channel set has changed",
+    "files_content": "a file of recorded spike trains or rates has changed",
     "cells_content": "the ensembles that the cells come from have changed",
 }
 

@@ -186,6 +186,8 @@ _PATH_KEYS = (
     ("model", "morphology"),
     ("model", "mechanisms"),
     ("targets", "spectrum", "file"),
+    ("tuning", "recorded", "*", "file"),
+    ("targets", "distributions", "*", "file"),
 )
 
 
@@ -221,7 +223,11 @@ def read_yaml(path: Path) -> Any:
 
 def _make_absolute(content: Any, place: tuple[str, ...], base: Path) -> None:
     section = content
-    for key in place[:-1]:
+    for depth, key in enumerate(place[:-1]):
+        if key == "*" and isinstance(section, dict):
+            for inner in section.values():
+                _make_absolute(inner, place[depth + 1 :], base)
+            return
         section = section.get(key) if isinstance(section, dict) else None
     if isinstance(section, dict) and isinstance(section.get(place[-1]), str):
         value = Path(section[place[-1]]).expanduser()

@@ -55,6 +55,7 @@ def _text(value: object) -> object:
 Milliseconds = Annotated[float, _quantity("ms")]
 Seconds = Annotated[float, _quantity("ms", 1000.0)]
 Millivolts = Annotated[float, _quantity("mV")]
+Microvolts = Annotated[float, _quantity("uV")]
 Nanoamperes = Annotated[float, _quantity("nA")]
 Micrometres = Annotated[float, _quantity("um")]
 Percent = Annotated[float, _quantity("%")]

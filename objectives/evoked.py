@@ -44,10 +44,14 @@ class ComponentTarget:
 class SteadyStateTarget:
     """How a circuit should follow a rhythmic stimulus, for example clicks at 40 Hz; at least one measure.
 
+    Both measures are those of endless trials: a circuit is simulated with few, recordings have many, so the bias of few
+    is taken away.
+
     Attributes:
         frequency_Hz: Of the stimulus (Hz).
-        coherence: Inter-trial coherence at that frequency, 0 to 1.
-        power_ratio_dB: Evoked power over that of the frequencies around it (dB), which no amplitude is needed for.
+        coherence: Inter-trial coherence at that frequency, 0 to 1: the root of the pairwise phase consistency.
+        power_ratio_dB: Evoked power, without the noise that is left in the average, over the power that single trials
+            have at the frequencies around (dB), which no amplitude is needed for.
         window_ms: What to take of each epoch (ms); None for all.
     """
 
@@ -108,7 +112,7 @@ def judge_steady_state(trials: Signal | None, target: SteadyStateTarget) -> tupl
     response = None if trials is None else steady_state_response(trials, target.frequency_Hz, target.window_ms)
     judged = []
     if target.coherence is not None:
-        coherence = None if response is None else float(response.coherence[0])
+        coherence = None if response is None else math.sqrt(max(float(response.phase_consistency[0]), 0.0))
         judged.append(held_against(target.coherence, f"coherence_{target.frequency_Hz:g}Hz", coherence))
     if target.power_ratio_dB is not None:
         ratio_dB = None if response is None else _power_ratio_dB(response)
@@ -117,8 +121,13 @@ def judge_steady_state(trials: Signal | None, target: SteadyStateTarget) -> tupl
 
 
 def _power_ratio_dB(response: SteadyStateResponse) -> float | None:
-    evoked, around = float(response.evoked_power[0]), float(response.noise_power[0])
-    return 10.0 * math.log10(evoked / around) if around > 0.0 and evoked > 0.0 else None
+    """The evoked power is not taken below a hundredth of the noise in the average: no response is a low value."""
+    background = float(response.background_power[0])
+    if not background > 0.0:
+        return None
+    left = background / response.trials
+    evoked = max(float(response.evoked_power[0]) - left, 0.01 * left)
+    return 10.0 * math.log10(evoked / background)
 
 
 def _or_missing(target: Target, name: str, value: float | None, unit: str, farthest: float) -> Judged:

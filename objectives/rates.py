@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,12 +22,21 @@ class RateDistributionTarget:
     Attributes:
         rates: The distribution of the rates (Hz).
         tolerance_Hz: Largest distance that is near enough (Hz), see `distribution_distance`.
+        tolerance_log10: Largest distance of the decimal logarithms instead, see `log_distance`; None for that in Hz.
+        floor_Hz: What stands for lower rates there, above zero (Hz).
     """
 
     rates: Distribution
-    tolerance_Hz: float
+    tolerance_Hz: float = 1.0
+    tolerance_log10: float | None = None
+    floor_Hz: float = 0.1
 
     def __post_init__(self) -> None:
+        if self.tolerance_log10 is not None and not (self.tolerance_log10 > 0.0 and self.floor_Hz > 0.0):
+            raise FeatureError(
+                "expected a tolerance of logarithms and a floor above zero, got "
+                f"{self.tolerance_log10} and {self.floor_Hz} Hz"
+            )
         if self.rates.unit != "Hz" or not self.tolerance_Hz > 0.0:
             raise FeatureError(
                 "expected a distribution of rates in Hz and a tolerance above zero, got one of "
@@ -88,9 +97,7 @@ def judge_population(measures: PopulationMeasures, target: PopulationTarget) -> 
     if target.rate_Hz is not None:
         judged.append(held_against(target.rate_Hz, "rate", measures.rates.mean, "Hz", name))
     if target.rates is not None:
-        distance = distribution_distance(measures.rates, target.rates.rates)
-        allowed = Target(0.0, target.rates.tolerance_Hz)
-        judged.append(held_against(allowed, "rate_distribution", distance, "Hz", name))
+        judged.append(_judge_distribution(measures.rates, target.rates, name))
     plain = (
         ("cv_isi", target.cv_isi, measures.cv_isi),
         ("synchrony", target.synchrony, measures.synchrony),
@@ -98,6 +105,37 @@ def judge_population(measures: PopulationMeasures, target: PopulationTarget) -> 
     )
     judged += [held_against(wanted, measure, value, "", name) for measure, wanted, value in plain if wanted]
     return tuple(judged)
+
+
+def _judge_distribution(rates: Distribution, target: RateDistributionTarget, population: str) -> Judged:
+    if target.tolerance_log10 is None:
+        allowed, distance = Target(0.0, target.tolerance_Hz), distribution_distance(rates, target.rates)
+        return held_against(allowed, "rate_distribution", distance, "Hz", population)
+    allowed = Target(0.0, target.tolerance_log10)
+    distance = log_distance(rates, target.rates, target.floor_Hz)
+    return held_against(allowed, "rate_distribution", distance, "decades", population)
+
+
+def log_distance(first: Distribution, second: Distribution, floor_Hz: float) -> float:
+    """Mean difference of the quantiles of the decimal logarithms of two distributions of rates.
+
+    Rates are spread over decades (Buzsaki and Mizuseki 2014, Nature Reviews Neuroscience 15:264): in hertz the few
+    fastest cells would decide.
+
+    Args:
+        first: Rates (Hz).
+        second: Rates (Hz).
+        floor_Hz: What stands for lower rates, those of silent cells among them (Hz).
+
+    Raises:
+        FeatureError: As `distribution_distance`.
+    """
+    return distribution_distance(_logarithmic(first, floor_Hz), _logarithmic(second, floor_Hz))
+
+
+def _logarithmic(rates: Distribution, floor_Hz: float) -> Distribution:
+    quantiles = np.log10(np.maximum(rates.quantiles, floor_Hz))
+    return replace(rates, unit="decades" if rates.unit == "Hz" else rates.unit, quantiles=tuple(quantiles.tolist()))
 
 
 def distribution_distance(first: Distribution, second: Distribution) -> float:

@@ -34,6 +34,7 @@ class SpectralTolerances:
         standard_deviations: Tolerance of band powers, exponent and peak in standard deviations of the recordings.
         exponent: Tolerance of the exponent instead of that; None for that.
         peak_Hz: Tolerance of the peak's frequency instead of that (Hz); None for that.
+        band_relative: Tolerance of band powers relative to them instead of that; None for that.
         shape_log10: Root mean square difference of log10 power that is near enough.
         measures: Names of what counts: bands of the plan, "aperiodic_exponent", "alpha_peak", "spectral_shape"; all
             if empty.
@@ -42,11 +43,12 @@ class SpectralTolerances:
     standard_deviations: float = 1.0
     exponent: float | None = None
     peak_Hz: float | None = None
+    band_relative: float | None = None
     shape_log10: float = 0.2
     measures: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        given = (self.standard_deviations, self.shape_log10, self.exponent, self.peak_Hz)
+        given = (self.standard_deviations, self.shape_log10, self.exponent, self.peak_Hz, self.band_relative)
         if any(tolerance is not None and not tolerance > 0.0 for tolerance in given):
             raise FeatureError(f"tolerances of a spectrum must be above zero, got {given}")
 
@@ -122,6 +124,11 @@ def mean_spectrum(spectra: Sequence[Spectrum]) -> Spectrum:
     return replace(first, power=np.mean([spectrum.power for spectrum in spectra], axis=0))
 
 
+def peak_height_tolerance(targets: SpectralTargets) -> float:
+    """Height of an alpha peak (log10 power) that is none, where the recordings have none."""
+    return targets.plan.parameterisation.smallest_peak_log10 or _SMALLEST_HEIGHT_LOG10
+
+
 def _check_measures(targets: SpectralTargets, tolerances: SpectralTolerances) -> None:
     known = [target.name for target in targets.relative_band_powers] + [EXPONENT, PEAK, SHAPE]
     unknown = [name for name in tolerances.measures if name not in known]
@@ -136,7 +143,10 @@ def _has_power(spectrum: Spectrum, targets: SpectralTargets) -> bool:
 
 def _band(target: SpectralTarget, measured: SpectralMeasurement | None, tolerances: SpectralTolerances) -> Judged:
     value = None if measured is None else measured.relative_band_power[target.name]
-    return Judged(target.name, value, target.mean, tolerances.standard_deviations * target.std, "")
+    tolerance = tolerances.standard_deviations * target.std
+    if tolerances.band_relative is not None:
+        tolerance = tolerances.band_relative * target.mean
+    return Judged(target.name, value, target.mean, tolerance, "")
 
 
 def _exponent(target: SpectralTarget, measured: SpectralMeasurement | None, tolerances: SpectralTolerances) -> Judged:
@@ -148,7 +158,7 @@ def _peak(targets: SpectralTargets, measured: SpectralMeasurement | None, tolera
     found = None if measured is None else measured.alpha_peak
     target = targets.alpha_peak
     if isinstance(target, NoPeak):
-        tolerance = targets.plan.parameterisation.smallest_peak_log10 or _SMALLEST_HEIGHT_LOG10
+        tolerance = peak_height_tolerance(targets)
         height = 0.0 if isinstance(found, NoPeak) else None if found is None else found.power_log10
         return Judged(PEAK_HEIGHT, height, 0.0, tolerance, "")
     tolerance = tolerances.peak_Hz or tolerances.standard_deviations * target.std

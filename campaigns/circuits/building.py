@@ -6,9 +6,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rheobase.campaigns.building import build_model
+from rheobase.campaigns.circuits.distributions import build_distributions
+from rheobase.campaigns.circuits.durations import rest_ms
+from rheobase.campaigns.circuits.evoked import build_evoked
+from rheobase.campaigns.circuits.stimuli import fibre_names, volleys
 from rheobase.features.errors import CampaignError
 from rheobase.features.signals.spectral_targets_file import read_spectral_targets
 from rheobase.fitting.circuits.blueprint import (
@@ -19,7 +21,6 @@ from rheobase.fitting.circuits.blueprint import (
     PoissonInput,
     Population,
     Projection,
-    SpikeVolleys,
     TonicInhibition,
 )
 from rheobase.fitting.circuits.judging import CircuitTargets, SpectrumTarget
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rheobase.campaigns.circuits.schema import CircuitCampaign
-    from rheobase.campaigns.circuits.schema_circuit import BackgroundKeys, ConnectionRule, StimulusKeys, SynapseKeys
+    from rheobase.campaigns.circuits.schema_circuit import BackgroundKeys, ConnectionRule, SynapseKeys
+    from rheobase.fitting.circuits.blueprint import SpikeVolleys
 
 
 def build_blueprint(campaign: CircuitCampaign) -> CircuitBlueprint:
@@ -62,7 +64,7 @@ def build_blueprint(campaign: CircuitCampaign) -> CircuitBlueprint:
         backgrounds=tuple(
             background for entry in keys.background for background in _backgrounds(campaign, entry, synapses)
         ),
-        stimuli=tuple(_volleys(name, entry) for name, entry in keys.stimuli.items()),
+        stimuli=_stimuli(campaign),
         radius_um=keys.radius,
         seed=keys.seed,
         temperature_degC=keys.temperature,
@@ -79,7 +81,8 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
     """What the circuit of a campaign should do.
 
     Raises:
-        RheobaseError: a file of spectral targets that cannot be read, or measures that it does not have.
+        RheobaseError: a file of spectral targets that cannot be read, or measures that it does not have; stimuli of
+            evoked responses that do not exist, or windows that do not fit.
     """
     keys = campaign.targets
     further: dict[str, dict[str, Target]] = {}
@@ -90,8 +93,14 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
                 f"{', '.join(keys.rates)}"
             )
         further.setdefault(entry.population, {})[entry.measure] = Target(entry.value, entry.tolerance)
+    distributions = build_distributions(campaign)
     populations = tuple(
-        PopulationTarget(name, rate_Hz=Target(rate.mean, keys.tolerance_Hz(name)), **further.get(name, {}))  # type: ignore[arg-type]
+        PopulationTarget(
+            name,
+            rate_Hz=Target(rate.mean, keys.tolerance_Hz(name)),
+            rates=distributions.get(name),
+            **further.get(name, {}),
+        )
         for name, rate in keys.rates.items()
     )
     spectrum = None
@@ -101,10 +110,12 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
                 exponent=keys.spectrum.exponent_tolerance,
                 peak_Hz=keys.spectrum.alpha_tolerance,
                 shape_log10=keys.spectrum.shape_tolerance,
+                band_relative=None if keys.spectrum.band_tolerance is None else 0.01 * keys.spectrum.band_tolerance,
                 measures=keys.spectrum.measures,
             )
             spectrum = SpectrumTarget(read_spectral_targets(keys.spectrum.file), tolerances)
-    return CircuitTargets(populations, spectrum)
+    evoked = build_evoked(campaign)
+    return CircuitTargets(populations, spectrum, evoked, rest_ms=rest_ms(campaign) if evoked else None)
 
 
 def read_variants(cells: str) -> tuple[CellVariant, ...]:
@@ -137,6 +148,14 @@ def read_variants(cells: str) -> tuple[CellVariant, ...]:
     )
 
 
+def _stimuli(campaign: CircuitCampaign) -> tuple[SpikeVolleys, ...]:
+    found: list[SpikeVolleys] = []
+    for name, entry in campaign.ours.stimuli.items():
+        with campaign.blamed("circuit", "stimuli", name):
+            found += volleys(name, entry)
+    return tuple(found)
+
+
 def _synapse(name: str, entry: SynapseKeys) -> SynapseKind:
     receptors = tuple(
         Receptor(kind, one.rise, one.decay, one.reversal, one.share) for kind, one in entry.receptors.items()
@@ -149,7 +168,7 @@ def _synapse(name: str, entry: SynapseKeys) -> SynapseKind:
 
 def _projections(campaign: CircuitCampaign, synapses: Mapping[str, SynapseKind]) -> tuple[Projection, ...]:
     keys = campaign.ours
-    sources = [*keys.populations, *keys.stimuli]
+    sources = [*keys.populations, *(one for name, entry in keys.stimuli.items() for one in fibre_names(name, entry))]
     found = []
     for target, row in keys.connections.probabilities.items():
         for source, probability in row.items():
@@ -246,10 +265,3 @@ def _backgrounds(
             f"{', '.join(campaign.ours.populations)}"
         )
     return [Background(name, source, entry.name) for name in names]
-
-
-def _volleys(name: str, entry: StimulusKeys) -> SpikeVolleys:
-    times = entry.times
-    if entry.frequency is not None:
-        times = tuple((entry.start + 1000.0 / entry.frequency * np.arange(entry.volleys)).tolist())
-    return SpikeVolleys(name, entry.fibres, times, entry.jitter, (entry.participation / 100.0,))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rheobase.campaigns.circuits.durations import rest_ms, signals_ms
 from rheobase.campaigns.circuits.response_file import read_response, write_response
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
@@ -28,13 +29,21 @@ _UNSEEN = 20_000  # part of the seed of these runs, which no stage has
 
 
 def final_trials(campaign: CircuitCampaign, parameters: Mapping[str, float]) -> tuple[Trial, ...]:
-    """One trial for each unseen seed: as long as those of the spectrum where there is one."""
+    """One trial for each unseen seed: as long as those of the spectrum or of evoked responses where there are any."""
     tuning = campaign.tuning
-    with_spectrum = campaign.targets.spectrum is not None
-    duration_ms = tuning.transient + (tuning.spectrum_duration if with_spectrum else tuning.duration)
+    with_signals = campaign.targets.spectrum is not None or bool(campaign.targets.evoked)
+    duration_ms = signals_ms(campaign) if with_signals else rest_ms(campaign)
     seeds = np.random.SeedSequence([campaign.seed, _UNSEEN]).generate_state(tuning.final_seeds)
     return tuple(
-        Trial(dict(parameters), int(seed) >> 1, duration_ms, tuning.transient, signals=with_spectrum) for seed in seeds
+        Trial(
+            dict(parameters),
+            int(seed) >> 1,
+            duration_ms,
+            tuning.transient,
+            signals=with_signals,
+            electrodes_um=campaign.electrodes,
+        )
+        for seed in seeds
     )
 
 

@@ -24,6 +24,7 @@ class CircuitFolder:
         self.trials = path / "trials.jsonl"
         self.final = path / "final"
         self.unitary = self.final / "unitary.json"
+        self.limits = path / "unitary_limits.json"
         self.tuned = path / "tuned.yaml"
         self.network = path / "network"
         self.report = path / "report.html"
@@ -36,12 +37,27 @@ class CircuitFolder:
             CampaignError: the folder belongs to another campaign; the message names the keys that differ.
         """
         essence = {**campaign.essence(), "cells_content": _cells_hash(subject)}
+        files = _files_hash(campaign)
+        if files is not None:
+            essence["files_content"] = files
         essence = json.loads(json.dumps(essence))
         before = self.base.read_state().get("campaign", essence)
         if not self.trials.exists():
             before = essence  # nothing was done yet: the campaign may have been mended
         check_same(self.path, before, essence)
         self.base.write_state(campaign=before, configuration=campaign.model_dump(mode="json"))
+
+
+def _files_hash(campaign: CircuitCampaign) -> str | None:
+    """Of the files of recorded trains and rates; None without any."""
+    paths = [keys.file for keys in campaign.tuning.recorded.values()]
+    paths += [keys.file for keys in campaign.targets.distributions.values() if keys.file is not None]
+    if not paths:
+        return None
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _cells_hash(subject: Subject) -> str:

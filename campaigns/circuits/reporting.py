@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.circuits.confirming import final_trials, read_final
+from rheobase.campaigns.circuits.evoked_waves import evoked_waves
 from rheobase.campaigns.circuits.report.data import (
-    BackgroundFactor,
     CircuitReportData,
     FinalRun,
+    LaminarPotential,
     MeasuredSpectrum,
-    ProjectionGain,
     RateTarget,
     ReportedPopulation,
     ReportedStage,
     SpectrumTarget,
     StageTrial,
-    UnitaryPotential,
 )
 from rheobase.campaigns.circuits.report.main import write_main_figure
 from rheobase.campaigns.circuits.report.page import render_circuit_report
+from rheobase.campaigns.circuits.reported_gains import (
+    judged_unitary,
+    reported_backgrounds,
+    reported_gains,
+    reported_unitary,
+)
 from rheobase.campaigns.circuits.running import reached
 from rheobase.campaigns.circuits.stages import build_stages, tuning_targets
 from rheobase.campaigns.circuits.trial_record import read_trials
+from rheobase.campaigns.circuits.unitary_limits import held_sentences
 from rheobase.campaigns.progress import working
 from rheobase.campaigns.writing import replacing, write_whole
 from rheobase.features.signals.parameterisation import parameterise
 from rheobase.features.signals.peaks import NoPeak, SpectralPeak
-from rheobase.fitting.circuits.judging import eeg_spectrum, judge_seeds
-from rheobase.objectives.limits import DataLimits, judge_limits
-from rheobase.objectives.noise import Repeated
+from rheobase.fitting.circuits.judging import at_rest, eeg_spectrum, judge_seeds
 from rheobase.objectives.spectra import mean_spectrum, shape_distance
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from rheobase.fitting.tuning.progress import Sensitivity, StageProgress
     from rheobase.fitting.tuning.stage import TuningStage
     from rheobase.fitting.tuning.tuner import Tuner
+    from rheobase.objectives.noise import Repeated
 
 _PACKAGES = ("rheobase", "neuron", "optuna", "ray", "numpy")
 
@@ -71,7 +75,7 @@ def write_report(
         with replacing(folder.figure) as aside:
             if not write_main_figure(data, aside):
                 aside.write_bytes(b"")
-    return describe((*judged, *_unitary_limits(data.unitary)), data.sentences)
+    return describe((*judged, *judged_unitary(data.unitary)), data.sentences)
 
 
 def describe(judged: tuple[Repeated, ...], sentences: tuple[str, ...]) -> str:
@@ -88,38 +92,6 @@ def describe(judged: tuple[Repeated, ...], sentences: tuple[str, ...]) -> str:
     return "\n".join([*lines, *(f"  {sentence}" for sentence in sentences)])
 
 
-def _unitary(campaign: CircuitCampaign, folder: CircuitFolder) -> tuple[UnitaryPotential, ...]:
-    """Unitary potentials of the tuned circuit beside those that were measured in paired recordings."""
-    path = folder.unitary
-    found: dict[str, float | None] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    potentials = []
-    for name, model_mV in found.items():
-        source, _, target = name.partition("->")
-        measured = campaign.targets.unitary_of(name)
-        potentials.append(
-            UnitaryPotential(
-                source,
-                target,
-                model_mV,
-                measured.amplitude if measured is not None else None,
-                measured.factor if measured is not None else None,
-            )
-        )
-    return tuple(potentials)
-
-
-def _unitary_limits(potentials: tuple[UnitaryPotential, ...]) -> tuple[Repeated, ...]:
-    """Unitary potentials held against the range of what was measured, where that is a target."""
-    found = []
-    for one in potentials:
-        if one.measured_mV is not None and one.factor is not None:
-            limits = DataLimits(one.measured_mV / one.factor, one.measured_mV * one.factor, "mV")
-            size = None if one.model_mV is None else abs(one.model_mV)
-            judged = judge_limits("unitary potential", size, limits, f"{one.source}->{one.target}")
-            found.append(Repeated(judged, (size,), None))
-    return tuple(found)
-
-
 def gather(
     campaign: CircuitCampaign,
     subject: Subject,
@@ -134,7 +106,11 @@ def gather(
     trials = list(read_trials(folder.trials))
     stages = {stage.name: stage for stage in build_stages(campaign, subject, targets)}
     progress = tuner.progress()
-    spectra = [] if targets.spectrum is None else [eeg_spectrum(response, targets.spectrum) for response in responses]
+    spectra = (
+        []
+        if targets.spectrum is None
+        else [eeg_spectrum(at_rest(response, targets), targets.spectrum) for response in responses]
+    )
     whole = [spectrum for spectrum in spectra if spectrum is not None]
     shown = {"aperiodic_exponent", "alpha_peak", "spectral_shape"}
     return CircuitReportData(
@@ -145,28 +121,37 @@ def gather(
             for name, size in subject.populations.items()
         ),
         rates={
-            name: RateTarget(rate.mean, campaign.targets.tolerance_Hz(name), rate.std, rate.units)
+            name: RateTarget(
+                rate.mean, campaign.targets.tolerance_Hz(name), rate.std, rate.units, _quantiles_Hz(targets, name)
+            )
             for name, rate in campaign.targets.rates.items()
         },
         runs=tuple(
-            FinalRun(trial.seed, _rates(response), _measured(spectra[place], targets) if spectra else None)
+            FinalRun(
+                trial.seed, _rates(at_rest(response, targets)), _measured(spectra[place], targets) if spectra else None
+            )
             for place, (trial, response) in enumerate(zip(final_trials(campaign, parameters), responses, strict=False))
         ),
         met=all(one.judged.met for one in judged),
-        sentences=tuple(
-            f"{stage.name}: {sentence}"
-            for stage in progress
-            if stage.verdict is not None and not stage.verdict.met
-            for sentence in stage.verdict.sentences
+        sentences=(
+            *(
+                f"{stage.name}: {sentence}"
+                for stage in progress
+                if stage.verdict is not None and not stage.verdict.met
+                for sentence in stage.verdict.sentences
+            ),
+            *held_sentences(parameters, folder),
         ),
         spikes=responses[0].spikes if responses else None,
         spectrum_target=_spectrum_target(campaign, targets),
         spectrum=_measured(mean_spectrum(whole), targets) if whole else None,
+        evoked=evoked_waves(responses, targets),
+        laminar=_laminar(campaign, responses),
         others=tuple(one for one in judged if one.judged.name != "rate" and one.judged.name not in shown),
         stages=tuple(_stage(stages[one.name], one, trials, campaign, targets) for one in progress),
-        unitary=_unitary(campaign, folder),
-        gains=tuple(_gains(subject, parameters)),
-        backgrounds=tuple(_backgrounds(subject, parameters)),
+        unitary=reported_unitary(campaign, folder),
+        gains=tuple(reported_gains(subject, parameters)),
+        backgrounds=tuple(reported_backgrounds(subject, parameters)),
         sensitivity=_last_sensitivity(progress),
         wall_seconds=float(folder.base.read_state().get("seconds", 0.0)),
         cpu_seconds=sum(stage.cpu_seconds for stage in progress) + sum(one.cpu_seconds for one in responses),
@@ -177,6 +162,18 @@ def gather(
         ),
         source=campaign.targets.source,
     )
+
+
+def _laminar(campaign: CircuitCampaign, responses: tuple[CircuitResponse, ...]) -> LaminarPotential | None:
+    if not campaign.electrodes or not responses or responses[0].potential is None:
+        return None
+    return LaminarPotential(campaign.electrodes, responses[0].potential)
+
+
+def _quantiles_Hz(targets: CircuitTargets, population: str) -> dict[float, float]:
+    """Quantiles of the recorded rates by probability; none where only their mean is known."""
+    wanted = next((one.rates for one in targets.populations if one.population == population), None)
+    return {} if wanted is None else dict(zip(wanted.rates.probabilities, wanted.rates.quantiles, strict=True))
 
 
 def _rates(response: CircuitResponse) -> dict[str, float]:
@@ -256,32 +253,6 @@ def _stage(
         sentences=progress.verdict.sentences if progress.verdict is not None else (),
         trials=tuple(shown),
     )
-
-
-def _gains(subject: Subject, parameters: dict[str, float]) -> list[ProjectionGain]:
-    """By names alone, so that circuits of others are shown too; conductances are those of ours."""
-    ours = subject.blueprint.projections if subject.blueprint is not None else ()
-    conductances_nS = {one.name: one.conductance_nS for one in ours}
-    found = []
-    for name in subject.parameters:
-        kind, _, projection = name.partition(":")
-        source, arrow, target = projection.partition("->")
-        if kind == "weight" and arrow:
-            factor, described_nS = parameters.get(name, 1.0), conductances_nS.get(projection)
-            found.append(
-                ProjectionGain(source, target, factor, None if described_nS is None else factor * described_nS)
-            )
-    return found
-
-
-def _backgrounds(subject: Subject, parameters: dict[str, float]) -> list[BackgroundFactor]:
-    found = []
-    for name in subject.parameters:
-        kind, _, rest = name.partition(":")
-        if kind == "background":
-            population, _, which = rest.partition(":")
-            found.append(BackgroundFactor(population, parameters.get(name, 1.0), which or "background"))
-    return found
 
 
 def _last_sensitivity(progress: tuple[StageProgress, ...]) -> Sensitivity | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from rheobase.features.signals.signal import Signal
 from rheobase.fitting.circuits.circuit import CircuitResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 def write_response(response: CircuitResponse, path: Path) -> None:
@@ -29,11 +32,13 @@ def write_response(response: CircuitResponse, path: Path) -> None:
         "cpu_seconds": np.array(response.cpu_seconds),
         "stopped": np.array(response.stopped or ""),
     }
-    if response.dipole is not None:
-        arrays["dipole"] = response.dipole.values
-        arrays["dipole_sampling_Hz"] = np.array(response.dipole.sampling_rate_Hz)
-        arrays["dipole_start_ms"] = np.array(response.dipole.start_ms)
-        arrays["dipole_unit"] = np.array(response.dipole.unit)
+    for name, signal in (("dipole", response.dipole), ("potential", response.potential)):
+        if signal is not None:
+            arrays[name] = signal.values
+            arrays[f"{name}_sampling_Hz"] = np.array(signal.sampling_rate_Hz)
+            arrays[f"{name}_start_ms"] = np.array(signal.start_ms)
+            arrays[f"{name}_unit"] = np.array(signal.unit)
+            arrays[f"{name}_channels"] = np.array(signal.channels)
     with replacing(path) as aside, aside.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
 
@@ -46,20 +51,25 @@ def read_response(path: Path) -> CircuitResponse:
         units = Units.from_sizes({name: int(count) for name, count in zip(populations, counts, strict=True)})
         start_ms, stop_ms = arrays["interval_ms"].tolist()
         spikes = SpikeTrains(arrays["times_ms"], arrays["unit_of_spike"], units, start_ms, stop_ms, path.name)
-        dipole = None
-        if "dipole" in arrays:
-            dipole = Signal(
-                arrays["dipole"],
-                float(arrays["dipole_sampling_Hz"]),
-                str(arrays["dipole_unit"]),
-                ("x", "y", "z"),
-                float(arrays["dipole_start_ms"]),
-            )
         return CircuitResponse(
             spikes,
             str(arrays["stopped"]) or None,
-            dipole,
-            None,
+            _signal(arrays, "dipole"),
+            _signal(arrays, "potential"),
             float(arrays["simulated_ms"]),
             float(arrays["cpu_seconds"]),
         )
+
+
+def _signal(arrays: Mapping[str, NDArray[Any]], name: str) -> Signal | None:
+    if name not in arrays:
+        return None
+    # Files written before there were potentials do not name the dipole's channels.
+    channels = [str(one) for one in arrays[f"{name}_channels"]] if f"{name}_channels" in arrays else ["x", "y", "z"]
+    return Signal(
+        arrays[name],
+        float(arrays[f"{name}_sampling_Hz"]),
+        str(arrays[f"{name}_unit"]),
+        tuple(channels),
+        float(arrays[f"{name}_start_ms"]),
+    )

@@ -16,15 +16,17 @@ from rheobase.campaigns.circuits.stages import build_stages
 from rheobase.campaigns.circuits.study import StageStudies
 from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import RecordedTrial, TrialRecord
+from rheobase.campaigns.circuits.unitary_limits import limit_notes, limits_mV, measure_limits, read_limits
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
 from rheobase.features.errors import CampaignError
+from rheobase.fitting.circuits.evoked_judging import wanted_of
 from rheobase.fitting.tuning.trials import Outcome
 from rheobase.fitting.tuning.tuner import Tuner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from rheobase.campaigns.circuits.schema import CircuitCampaign
@@ -59,17 +61,20 @@ def run_circuit(campaign: CircuitCampaign, path: Path, say: Callable[[str], None
     workers = campaign.cluster.workers or os.cpu_count() or 1
     folder = CircuitFolder(path)
     subject, targets = make_subject(campaign), build_targets(campaign)
-    tuner = make_tuner(campaign, subject, targets)
+    make_tuner(campaign, subject, targets, {})  # what is wrong with stages is said before anything begins
+    limits_mV(campaign, subject)
     with folder.base.locked():
         folder.begin(campaign, subject)
         for note in subject.blueprint.notes if subject.blueprint is not None else ():
             say(note)
         record = TrialRecord(folder.trials)
         try:
-            tuner.repeat([trial.told for trial in record.trials])
             with ray_cluster(campaign.cluster.address, workers):
                 pool = RayPool(CircuitSimulator, (subject, targets), workers)
                 try:
+                    if not measure_limits(campaign, subject, pool, folder, stop):
+                        return False
+                    tuner = _resumed(campaign, subject, targets, folder, record, say)
                     stages = build_stages(campaign, subject, targets)
                     studies = StageStudies(folder.base.journal, campaign.name, stages, record.trials)
                     loop = TuningLoop(campaign, tuner, Kept(record, studies), folder, pool, say)
@@ -88,6 +93,22 @@ def run_circuit(campaign: CircuitCampaign, path: Path, say: Callable[[str], None
     return True
 
 
+def _resumed(
+    campaign: CircuitCampaign,
+    subject: Subject,
+    targets: CircuitTargets,
+    folder: CircuitFolder,
+    record: TrialRecord,
+    say: Callable[[str], None],
+) -> Tuner:
+    """A tuner that is where the record ends."""
+    for note in limit_notes(folder):
+        say(note)
+    tuner = make_tuner(campaign, subject, targets, read_limits(folder))
+    tuner.repeat([trial.told for trial in record.trials])
+    return tuner
+
+
 def reached(tuner: Tuner) -> dict[str, float]:
     """Parameters that the stages have reached so far, the one that runs included."""
     parameters: dict[str, float] = {}
@@ -96,10 +117,19 @@ def reached(tuner: Tuner) -> dict[str, float]:
     return parameters
 
 
-def make_tuner(campaign: CircuitCampaign, subject: Subject, targets: CircuitTargets) -> Tuner:
-    """A tuner at its beginning."""
+def make_tuner(
+    campaign: CircuitCampaign, subject: Subject, targets: CircuitTargets, limits: Mapping[str, tuple[float, float]]
+) -> Tuner:
+    """A tuner at its beginning.
+
+    Args:
+        campaign: What to do.
+        subject: The circuit.
+        targets: What it should do.
+        limits: Of parameters, by data (`read_limits`).
+    """
     stages = build_stages(campaign, subject, targets)
-    return Tuner(subject.populations, subject.parameters, stages, campaign.seed, AT_ONCE)
+    return Tuner(subject.populations, subject.parameters, stages, campaign.seed, AT_ONCE, limits=limits)
 
 
 @dataclass(frozen=True)
@@ -230,8 +260,8 @@ def check_circuit(campaign: CircuitCampaign, say: Callable[[str], None]) -> None
     Raises:
         RheobaseError: whatever is wrong with the campaign.
     """
-    subject = make_subject(campaign)
-    stages = build_stages(campaign, subject, build_targets(campaign))
+    subject, targets = make_subject(campaign), build_targets(campaign)
+    stages = build_stages(campaign, subject, targets)
     projections = sum(name.startswith("weight:") for name in subject.parameters)
     say(
         f"Circuit '{campaign.name}': {sum(subject.populations.values())} cells in {len(subject.populations)} "
@@ -242,3 +272,11 @@ def check_circuit(campaign: CircuitCampaign, say: Callable[[str], None]) -> None
             f"  {stage.name}: {len(stage.free)} factors, {len(stage.targets)} targets, at most {stage.budget} trials "
             f"of {stage.simulated.duration_ms / 1000.0:g} s"
         )
+    limited = limits_mV(campaign, subject)
+    if limited:
+        say(f"  gains of {len(limited)} projections limited by unitary potentials, measured when the campaign begins")
+    for target in targets.evoked:
+        standards = len(target.subtracted_onsets_ms)
+        less = f" less {standards} standards" if standards else ""
+        measured = ", ".join(one.name.removeprefix(f"{target.name}.") for one in wanted_of(target))
+        say(f"  response to {target.name}: {len(target.onsets_ms)} onsets{less}, {measured}")

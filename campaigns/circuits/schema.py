@@ -6,15 +6,20 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from rheobase.campaigns.circuits.essence import essence_of
 from rheobase.campaigns.circuits.schema_circuit import CircuitKeys, ExternalKeys
 from rheobase.campaigns.circuits.schema_targets import CircuitTargetKeys
 from rheobase.campaigns.circuits.schema_tuning import Tuning
 from rheobase.campaigns.schema import Cluster
-from rheobase.campaigns.schema_types import Placed
+from rheobase.campaigns.schema_types import Micrometres, Placed
 
 
 class CircuitCampaign(Placed):
-    """A campaign that tunes the gains of a circuit."""
+    """A campaign that tunes the gains of a circuit.
+
+    Attributes:
+        electrodes: Depths at which the tuned circuit's local field potential is recorded in the final runs.
+    """
 
     rheobase: Literal[1]
     name: str = Field(pattern=r"^[A-Za-z][\w-]*$")
@@ -24,12 +29,17 @@ class CircuitCampaign(Placed):
     external: ExternalKeys | None = None
     targets: CircuitTargetKeys
     tuning: Tuning = Tuning()
+    electrodes: tuple[Micrometres, ...] = ()
     cluster: Cluster = Cluster()
 
     @model_validator(mode="after")
     def _targets_of_populations(self) -> CircuitCampaign:
         if (self.circuit is None) == (self.external is None):
             raise ValueError("give either 'circuit', which NEURON simulates, or 'external', a command or a function")
+        if len(set(self.electrodes)) < len(self.electrodes):
+            raise ValueError(
+                f"electrodes lie at different depths, got {', '.join(f'{d:g} um' for d in self.electrodes)}"
+            )
         known = self.population_names
         unknown = sorted(set(self.targets.rates) - set(known))
         if unknown:
@@ -58,10 +68,4 @@ class CircuitCampaign(Placed):
 
     def essence(self) -> dict[str, Any]:
         """What the record of trials depends on: a campaign in a folder may be resumed only with the same."""
-        content = self.model_dump(mode="json")
-        for key in ("description", "cluster"):
-            del content[key]
-        del content["tuning"]["wall_time"]
-        for key in ("source", "unitary"):  # for the report alone
-            del content["targets"][key]
-        return content
+        return essence_of(self.model_dump(mode="json"))

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from rheobase.campaigns.circuits.schema_stimuli import StimulusKeys
 from rheobase.campaigns.schema_types import (
     Celsius,
     DensitySiemens,
@@ -128,26 +129,6 @@ class BackgroundKeys(Section):
     def _one_kind(self) -> BackgroundKeys:
         if sum(kind is not None for kind in (self.fluctuating, self.poisson, self.tonic)) != 1:
             raise ValueError("give one of 'fluctuating', 'poisson' and 'tonic'")
-        return self
-
-
-class StimulusKeys(Section):
-    """Volleys of outside fibres: single ones, or a train of them."""
-
-    fibres: int = Field(ge=1)
-    times: tuple[Milliseconds, ...] = ()
-    frequency: Hertz | None = None
-    start: Milliseconds = 0.0
-    volleys: int = Field(0, ge=0)
-    jitter: Milliseconds = Field(0.0, ge=0)
-    participation: Percent = Field(100.0, ge=0, le=100)
-
-    @model_validator(mode="after")
-    def _times_or_train(self) -> StimulusKeys:
-        if bool(self.times) == (self.frequency is not None):
-            raise ValueError("give either 'times', or 'frequency' with 'volleys' (and 'start')")
-        if self.frequency is not None and (self.volleys < 1 or self.frequency <= 0):
-            raise ValueError("a train needs a frequency above zero and at least one of 'volleys'")
         return self
 
 

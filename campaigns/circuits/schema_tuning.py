@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from rheobase.campaigns.circuits.schema_stages import KnobKeys, RecordedKeys, Stage
 from rheobase.campaigns.schema_types import Milliseconds, Seconds, Section
 
 
-class KnobKeys(Section):
-    """A factor that multiplies parameters of the circuit, given by patterns of their names."""
-
-    parameters: tuple[str, ...]
-    smallest: float = Field(0.2, gt=0, le=1)
-    largest: float = Field(5.0, ge=1)
-
-
 class Tuning(Section):
-    """The standard recipe: background alone, layer by layer, the full circuit, the spectrum, other seeds.
+    """The standard recipe (background alone, layer by layer, the full circuit, the spectrum), or stages of one's own.
 
     Attributes:
         duration: How long rates are simulated in a trial, after the transient.
@@ -26,7 +19,10 @@ class Tuning(Section):
         spectrum_duration: How long a trial of the spectrum is, after the transient.
         final_seeds: Other seeds that the result is confirmed with.
         wall_time: When the campaign ends at the latest.
-        stages: Budgets of single stages, by name.
+        recipe: Whether the stages of the recipe come; else those declared in `stages` alone.
+        stages: Stages of one's own, and changes of those of the recipe, by name.
+        recorded: Spike trains that populations are replayed with while they are not simulated, instead of independent
+            trains at their target rates.
         spectrum_knobs: What is free for the spectrum, beside backgrounds that keep the rates.
     """
 
@@ -37,5 +33,7 @@ class Tuning(Section):
     spectrum_duration: Milliseconds = Field(10000.0, gt=0)
     final_seeds: int = Field(5, ge=1)
     wall_time: Seconds | None = Field(None, gt=0)
-    stages: dict[str, int] = Field(default_factory=dict)
+    recipe: bool = True
+    stages: dict[str, Stage] = Field(default_factory=dict)
+    recorded: dict[str, RecordedKeys] = Field(default_factory=dict)
     spectrum_knobs: dict[str, KnobKeys] = Field(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rheobase.fitting.circuits.judging import judge
 from rheobase.fitting.circuits.unitary import unitary_potentials
+from rheobase.fitting.circuits.unitary_gains import gain_ranges
 from rheobase.fitting.tuning.trials import Outcome
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rheobase.campaigns.circuits.subject import Subject
     from rheobase.fitting.circuits.circuit import CircuitResponse, Trial
     from rheobase.fitting.circuits.judging import CircuitTargets
+    from rheobase.fitting.circuits.unitary_gains import GainRange
 
 
 class CircuitSimulator:
@@ -47,3 +49,7 @@ class CircuitSimulator:
             return {}
         found = unitary_potentials(self._blueprint, parameters)
         return {one.projection: one.mean_mV for one in found}
+
+    def gain_ranges(self, limits_mV: Mapping[str, tuple[float, float]]) -> dict[str, GainRange | None]:
+        """Gains at which unitary potentials reach their limits; of somebody else's circuit none."""
+        return {} if self._blueprint is None else gain_ranges(self._blueprint, limits_mV)

@@ -11,6 +11,7 @@ from rheobase.campaigns.circuits.running import make_tuner
 from rheobase.campaigns.circuits.schema import CircuitCampaign
 from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import read_trials
+from rheobase.campaigns.circuits.unitary_limits import read_limits
 from rheobase.campaigns.schema_types import CANONICAL
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def report_circuit(path: Path) -> Path:
 
     campaign, folder = open_circuit_folder(path)
     subject, targets = make_subject(campaign), build_targets(campaign)
-    tuner = make_tuner(campaign, subject, targets)
+    tuner = make_tuner(campaign, subject, targets, read_limits(folder))
     tuner.repeat([trial.told for trial in read_trials(folder.trials)])
     write_report(campaign, subject, targets, tuner, folder)
     return folder.report

@@ -34,6 +34,7 @@ class SteadyStateResponse:
             of the sinusoid. It holds `noise_power` too.
         total_power: Average of the power over trials, locked or not.
         noise_power: Power of the average over trials in the bins around: what evoked_power is without a response.
+        background_power: Average over trials of the power in the bins around; noise_power is about this / trials.
         coherence: Inter-trial coherence, the length of the mean phase vector, 0 to 1. Without a response its
             square is 1 / trials on average.
         phase_consistency: Its square without that bias, (trials coherence^2 - 1) / (trials - 1): 0 on average
@@ -47,6 +48,7 @@ class SteadyStateResponse:
     evoked_power: NDArray[np.float64]
     total_power: NDArray[np.float64]
     noise_power: NDArray[np.float64]
+    background_power: NDArray[np.float64]
     coherence: NDArray[np.float64]
     phase_consistency: NDArray[np.float64]
     trials: int
@@ -96,7 +98,8 @@ def steady_state_response(
     if not np.all(np.abs(response) > 0.0):
         raise FeatureError(f"a trial has no power at {frequency_Hz:g} Hz, so no phase: leave silent channels out")
     distance = np.arange(2, noise_bins + 2)
-    around = coefficients[..., np.concatenate((cycles - distance, cycles + distance))].mean(axis=0)
+    alone = coefficients[..., np.concatenate((cycles - distance, cycles + distance))]
+    around = alone.mean(axis=0)
     coherence = np.abs((response / np.abs(response)).mean(axis=0))
     n = trials.epochs
     return SteadyStateResponse(
@@ -104,6 +107,7 @@ def steady_state_response(
         evoked_power=np.abs(response.mean(axis=0)) ** 2,
         total_power=(np.abs(response) ** 2).mean(axis=0),
         noise_power=(np.abs(around) ** 2).mean(axis=-1),
+        background_power=(np.abs(alone) ** 2).mean(axis=(0, -1)),
         coherence=coherence,
         phase_consistency=(n * coherence**2 - 1.0) / (n - 1.0),
         trials=n,

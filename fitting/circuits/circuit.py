@@ -22,6 +22,7 @@ class RateLimits:
         every_ms: Length of a check interval (ms).
         silent_ms: Populations without a single spike this long after `after_ms` end the trial; 0 for never (ms).
         expected_Hz: Rate of each simulated population that a silence would contradict; those not named may be silent.
+        until_ms: Checks end here: stimuli come then; None for never (ms).
     """
 
     largest_Hz: Mapping[str, float]
@@ -29,6 +30,7 @@ class RateLimits:
     every_ms: float = 100.0
     silent_ms: float = 0.0
     expected_Hz: Mapping[str, float] = field(default_factory=dict)
+    until_ms: float | None = None
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,9 @@ class EvokedTarget:
         subtracted_onsets_ms: Onsets of standards, whose response is subtracted before components are measured, where
             `onsets_ms` are those of deviants; none if empty.
         head: From the dipole to the electrode.
+        name: Stands before the names of what is measured, where there are several such targets.
+        scale: Factor of the potential before amplitudes are compared: a model of some hundred cells stands for many
+            more.
     """
 
     onsets_ms: tuple[float, ...]
@@ -47,6 +50,8 @@ class EvokedTarget:
     steady_state: SteadyStateTarget | None = None
     subtracted_onsets_ms: tuple[float, ...] = ()
     head: FourSphereHead = DEFAULT_HEAD
+    name: str = ""
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.onsets_ms or (not self.components and self.steady_state is None):
@@ -56,7 +61,7 @@ class EvokedTarget:
 def judge_evoked(responses: Sequence[CircuitResponse], target: EvokedTarget) -> tuple[Judged, ...]:
     """Components and following of a stimulus, of all onsets in all responses together.
 
-    All is missing if any of the runs was stopped; following a rhythm is, too, with fewer than two trains.
+    All is missing if any of the runs was stopped; following a rhythm is, too, with fewer than two trains, or flat ones.
 
     Args:
         responses: Of the same circuit, each with another seed.
@@ -67,16 +72,48 @@ def judge_evoked(responses: Sequence[CircuitResponse], target: EvokedTarget) -> 
         FeatureError: No onset has its whole window within what was simulated and not dropped.
     """
     epochs = _epochs(responses, target.onsets_ms, target)
-    average = None if epochs is None else evoked_response(epochs, target.baseline_ms)
-    if average is not None and target.subtracted_onsets_ms:
-        standards = _epochs(responses, target.subtracted_onsets_ms, target)
-        if standards is not None:
-            average = difference_wave(average, evoked_response(standards, target.baseline_ms))
+    average = None if epochs is None else _average(responses, epochs, target)
+    trials = epochs if epochs is not None and _has_phases(epochs) else None
+    return _judged(average, trials, target)
+
+
+def wanted_of(target: EvokedTarget) -> tuple[Judged, ...]:
+    """What is measured, its targets and tolerances, before anything is."""
+    return _judged(None, None, target)
+
+
+def evoked_average(responses: Sequence[CircuitResponse], target: EvokedTarget) -> Signal | None:
+    """The average that components are measured in, scaled; None if one of the runs was stopped.
+
+    Raises:
+        ModelError: As `judge_evoked`.
+        FeatureError: As `judge_evoked`.
+    """
+    epochs = _epochs(responses, target.onsets_ms, target)
+    return None if epochs is None else _average(responses, epochs, target)
+
+
+def _judged(average: Signal | None, trials: Signal | None, target: EvokedTarget) -> tuple[Judged, ...]:
     judged = [one for component in target.components for one in judge_component(average, component)]
     if target.steady_state is not None:
-        trials = epochs if epochs is not None and epochs.epochs > 1 else None
         judged += judge_steady_state(trials, target.steady_state)
-    return tuple(judged)
+    if not target.name:
+        return tuple(judged)
+    return tuple(replace(one, name=f"{target.name}.{one.name}") for one in judged)
+
+
+def _has_phases(epochs: Signal) -> bool:
+    """Whether there are trials to compare, none of them flat, as that of a circuit without any activity is."""
+    return epochs.epochs > 1 and bool(np.all(np.ptp(epochs.values, axis=-1) > 0.0))
+
+
+def _average(responses: Sequence[CircuitResponse], epochs: Signal, target: EvokedTarget) -> Signal:
+    average = evoked_response(epochs, target.baseline_ms)
+    if target.subtracted_onsets_ms:
+        standards = _epochs(responses, target.subtracted_onsets_ms, target)
+        assert standards is not None  # stopped runs have no epochs at all
+        average = difference_wave(average, evoked_response(standards, target.baseline_ms))
+    return average
 
 
 def _epochs(responses: Sequence[CircuitResponse], onsets_ms: Sequence[float], target: EvokedTarget) -> Signal | None:
@@ -88,6 +125,7 @@ def _epochs(responses: Sequence[CircuitResponse], onsets_ms: Sequence[float], ta
         if response.dipole is None:
             raise ModelError("an evoked response is wanted, but no dipole was recorded: set `signals` of the trial")
         potential = eeg(response.dipole, target.head)
+        potential = replace(potential, values=target.scale * potential.values)
         # Events count from the first sample.
         events = tuple(Event(_STIMULUS, onset_ms - potential.start_ms) for onset_ms in onsets_ms)
         cut.append(cut_epochs(replace(potential, events=events), _STIMULUS, target.window_ms))

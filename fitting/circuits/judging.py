@@ -54,12 +54,15 @@ class CircuitTargets:
         spectrum: Target of the ongoing EEG; None for none.
         evoked: Targets of responses to stimuli.
         settings: How spike trains are measured; as the data were.
+        rest_ms: Populations and the ongoing EEG are measured until then (ms from the start of the simulation), before
+            stimuli come; None: to the end.
     """
 
     populations: tuple[PopulationTarget, ...] = ()
     spectrum: SpectrumTarget | None = None
     evoked: tuple[EvokedTarget, ...] = ()
     settings: ActivitySettings = field(default_factory=ActivitySettings)
+    rest_ms: float | None = None
 
     def __post_init__(self) -> None:
         names = [target.population for target in self.populations]
@@ -98,7 +101,7 @@ def judge(response: CircuitResponse, targets: CircuitTargets) -> tuple[Judged, .
         ModelError: A population that was not simulated, or no dipole though a spectrum is wanted.
         FeatureError: The response is too short for what is measured.
     """
-    return _judge_populations(response, targets) + _judge_signals([response], targets)
+    return _judge_populations(at_rest(response, targets), targets) + _judge_signals([response], targets)
 
 
 def judge_seeds(responses: Sequence[CircuitResponse], targets: CircuitTargets) -> tuple[Repeated, ...]:
@@ -119,7 +122,7 @@ def judge_seeds(responses: Sequence[CircuitResponse], targets: CircuitTargets) -
         raise ModelError("there is nothing to judge: expected the response to at least one seed")
     repeated: tuple[Repeated, ...] = ()
     if targets.populations:
-        repeated = over_seeds([_judge_populations(response, targets) for response in responses])
+        repeated = over_seeds([_judge_populations(at_rest(response, targets), targets) for response in responses])
     together = _judge_signals(responses, targets)
     alone = [_judge_signals([response], targets) for response in responses]
     some = [[*responses[:place], *responses[place + 1 :]] for place in range(len(responses)) if len(responses) > 1]
@@ -128,6 +131,18 @@ def judge_seeds(responses: Sequence[CircuitResponse], targets: CircuitTargets) -
         jackknifed(one, [seed[place].value for seed in alone], [others[place].value for others in left_out])
         for place, one in enumerate(together)
     )
+
+
+def at_rest(response: CircuitResponse, targets: CircuitTargets) -> CircuitResponse:
+    """The part of a response before stimuli come; all of it where the targets name no such time."""
+    spikes, until_ms = response.spikes, targets.rest_ms
+    if until_ms is None or spikes.stop_ms <= until_ms:
+        return response
+    dipole = response.dipole
+    if dipole is not None:
+        samples = round((until_ms - dipole.start_ms) * dipole.sampling_rate_Hz / 1000.0)
+        dipole = replace(dipole, values=dipole.values[..., :samples])
+    return replace(response, spikes=spikes.between(spikes.start_ms, until_ms), dipole=dipole)
 
 
 def eeg_spectrum(response: CircuitResponse, target: SpectrumTarget) -> Spectrum | None:
@@ -176,7 +191,7 @@ def _judge_signals(responses: Sequence[CircuitResponse], targets: CircuitTargets
     """Spectrum and evoked responses of the average over some responses."""
     judged: tuple[Judged, ...] = ()
     if targets.spectrum is not None:
-        spectra = [eeg_spectrum(response, targets.spectrum) for response in responses]
+        spectra = [eeg_spectrum(at_rest(response, targets), targets.spectrum) for response in responses]
         whole = [spectrum for spectrum in spectra if spectrum is not None]
         spectrum = mean_spectrum(whole) if len(whole) == len(spectra) else None
         judged += judge_spectrum(spectrum, targets.spectrum.targets, targets.spectrum.tolerances)

@@ -33,7 +33,8 @@ class RateWatch:
     def times_ms(self, duration_ms: float) -> NDArray[np.float64]:
         """When to look (ms): at the end of each check interval."""
         after, every = self._limits.after_ms, self._limits.every_ms
-        return np.arange(after + every, duration_ms, every)
+        end_ms = duration_ms if self._limits.until_ms is None else min(duration_ms, self._limits.until_ms)
+        return np.arange(after + every, end_ms, every)
 
     def begin_ms(self, until_ms: float) -> float:
         """Begin of the check interval that ends at a time (ms)."""

@@ -21,7 +21,7 @@ from rheobase.fitting.circuits.random_streams import random_generator
 from rheobase.fitting.circuits.receptors import Contact, place_receptors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -103,8 +103,9 @@ def unitary_potentials(
     blueprint: CircuitBlueprint,
     parameters: Mapping[str, float],
     recording: PairedRecording = DEFAULT_RECORDING,
+    chosen: Collection[str] | None = None,
 ) -> tuple[UnitaryPotential, ...]:
-    """Unitary potentials of all projections of a circuit, in their order.
+    """Unitary potentials of the projections of a circuit, in their order.
 
     It closes whatever is in the NEURON of this process. The result depends on nothing but its arguments.
 
@@ -112,14 +113,16 @@ def unitary_potentials(
         blueprint: The circuit.
         parameters: Value of each parameter that is not 1, as in a trial; those of weights count.
         recording: How to measure.
+        chosen: Names of the projections that are measured; None: all.
 
     Raises:
         ModelError: a cell that cannot be built, or without a place for the contacts.
     """
     vacate()
-    pairs: dict[str, list[float | None]] = {projection.name: [] for projection in blueprint.projections}
+    projections = [one for one in blueprint.projections if chosen is None or one.name in chosen]
+    pairs: dict[str, list[float | None]] = {projection.name: [] for projection in projections}
     for population in blueprint.populations:
-        onto = [projection for projection in blueprint.projections if projection.target == population.name]
+        onto = [projection for projection in projections if projection.target == population.name]
         for number, variant in enumerate(population.variants[: recording.variants] if onto else ()):
             cell = _HeldCell(variant, blueprint, recording)
             try:
@@ -128,7 +131,7 @@ def unitary_potentials(
                     pairs[projection.name] += cell.amplitudes(projection, gain, number)
             finally:
                 cell.close()
-    return tuple(_summary(projection, pairs[projection.name], recording) for projection in blueprint.projections)
+    return tuple(_summary(projection, pairs[projection.name], recording) for projection in projections)
 
 
 def _summary(

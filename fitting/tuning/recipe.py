@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.circuits.circuit import RateLimits
+from rheobase.fitting.tuning.effects import BACKGROUND_SLOPE, EXCITATION_SLOPE, INHIBITION_SLOPE
 from rheobase.fitting.tuning.stage import JACOBIAN, PROBE, ROOT, SAMPLED, Knob, Simulated, TuningStage
 from rheobase.fitting.tuning.targets import TuningTarget, rate_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rheobase.features.activity.spike_trains import SpikeTrains
     from rheobase.fitting.circuits.blueprint import CircuitBlueprint
 
-_BACKGROUND_SLOPE, _EXCITATION_SLOPE, _INHIBITION_SLOPE = 3.0, 0.6, -0.4
+FRESH_SEEDS = "fresh seeds"
 _SILENT_MS = 400.0
 _SURELY = 10.0  # so many spikes are expected that none at all is no chance
 
@@ -48,7 +50,9 @@ class RecipeSettings:
     Attributes:
         duration_ms: Length of the trials (ms).
         dropped_ms: Transient at their start (ms).
-        spectrum_ms: Length of the trials with a spectrum (ms).
+        spectrum_ms: Length of the trials with a spectrum or evoked responses (ms).
+        recorded: Spike trains of populations, played while they are not simulated; others are played at their targets.
+        rest_ms: Stimuli come after this in those trials, so nothing is stopped then (ms); None: without stimuli.
         unconnected_Hz: Rate of each population with the background alone (Hz); the target itself of those not named.
         seeds: Seeds of a place that looks good.
         confirming_seeds: Seeds that confirm it.
@@ -63,12 +67,16 @@ class RecipeSettings:
         budget: Largest number of simulations of a stage.
         proposals: Where places come from (see `TuningStage`).
         stopping: Whether trials that run away or fall silent are stopped.
-        spectrum_knobs: What is free for the spectrum; none for modulations of the background and I->E of all layers.
+        spectrum_knobs: What is free for the spectrum; none for modulations of the background, I->E of all layers and
+            the weights of `stimuli`.
+        stimuli: Stimuli that responses are wanted to.
     """
 
     duration_ms: float = 2000.0
     dropped_ms: float = 500.0
     spectrum_ms: float = 4000.0
+    recorded: Mapping[str, SpikeTrains] = field(default_factory=dict)
+    rest_ms: float | None = None
     unconnected_Hz: Mapping[str, float] = field(default_factory=dict)
     seeds: int = 2
     confirming_seeds: int = 3
@@ -83,6 +91,7 @@ class RecipeSettings:
     proposals: tuple[str, ...] = (JACOBIAN, SAMPLED, JACOBIAN, PROBE)
     stopping: bool = True
     spectrum_knobs: tuple[Knob, ...] = ()
+    stimuli: tuple[str, ...] = ()
 
 
 def layers_of(blueprint: CircuitBlueprint, order: Sequence[str] = ()) -> tuple[TuningLayer, ...]:
@@ -118,12 +127,12 @@ def standard_recipe(
 
     1. "background": each population alone to its unconnected rate, by root finding, all in the same simulations.
     2. "L4 alone": the layer simulated, all others replayed at their target rates. Free are for each of its populations
-       the gain of all excitation and that of all inhibition that it receives (E->E, I->E, E->I and I->I, these two by
-       type of interneuron).
+       the gain of all excitation and that of all inhibition that it receives: E->E, I->E, E->I and I->I, these two by
+       type of interneuron, so no gain moves two kinds of connection. Inputs from other layers belong to the same gains.
     3. "L4 to L23": the layers so far together, those tuned before within `tuned_bounds`.
     4. "full circuit": all gains.
     5. "single projections": each projection and each background by itself, within narrow bounds.
-    6. "spectrum": where there are targets beside rates; rates become constraints.
+    6. "spectrum": where there are targets beside rates, of spectra or of evoked responses; rates become constraints.
     7. "fresh seeds": the result scored anew.
 
     Stages before the last only prepare: if one of them is not met, the next goes on from its best place. Whether the
@@ -180,7 +189,7 @@ class _Recipe:
             names = self._backgrounds(name)
             if names:
                 targets.append(rate_target(name, wanted, rate.tolerance / rate.target * wanted))
-                effects = {targets[-1].key: _BACKGROUND_SLOPE}
+                effects = {targets[-1].key: BACKGROUND_SLOPE}
                 knobs.append(
                     Knob(f"background {name}", names, self.settings.background_bounds, effects, coupling=False)
                 )
@@ -228,7 +237,7 @@ class _Recipe:
 
     def spectrum(self) -> TuningStage:
         targets = [*self.spectral, *(replace(rate, constraint=True) for rate in self._rates(self.populations))]
-        simulated = replace(self._simulated(self.populations), duration_ms=self.settings.spectrum_ms, signals=True)
+        simulated = self._with_signals()
         knobs = self.settings.spectrum_knobs or self._spectrum_knobs()
         return self._stage("spectrum", knobs, self._narrowed(targets), simulated, ("single projections",))
 
@@ -236,8 +245,8 @@ class _Recipe:
         targets = [*self._rates(self.populations), *self.spectral]
         simulated = self._simulated(self.populations)
         if self.spectral:
-            simulated = replace(simulated, duration_ms=self.settings.spectrum_ms, signals=True)
-        stage = self._stage("fresh seeds", (), targets, simulated, (before,))
+            simulated = self._with_signals()
+        stage = self._stage(FRESH_SEEDS, (), targets, simulated, (before,))
         return replace(stage, seeds=self.settings.final_seeds, confirming_seeds=0)
 
     def _together(self, n: int) -> str:
@@ -266,10 +275,18 @@ class _Recipe:
         )
 
     def _simulated(self, populations: Sequence[str]) -> Simulated:
-        replayed = {name: self.rates[name].target for name in self.populations if name not in populations}
+        absent = [name for name in self.populations if name not in populations]
+        recorded = {name: self.settings.recorded[name] for name in absent if name in self.settings.recorded}
+        replayed = {name: self.rates[name].target for name in absent if name not in recorded}
         limits = rate_limits(self._rates(populations), self.sizes) if self.settings.stopping else None
-        chosen = () if not replayed else tuple(populations)
-        return Simulated(self.settings.duration_ms, self.settings.dropped_ms, chosen, replayed, limits=limits)
+        chosen = tuple(populations) if absent else ()
+        return Simulated(self.settings.duration_ms, self.settings.dropped_ms, chosen, replayed, recorded, limits=limits)
+
+    def _with_signals(self) -> Simulated:
+        simulated = replace(self._simulated(self.populations), duration_ms=self.settings.spectrum_ms, signals=True)
+        if simulated.limits is None or self.settings.rest_ms is None:
+            return simulated
+        return replace(simulated, limits=replace(simulated.limits, until_ms=self.settings.rest_ms))
 
     def _rates(self, populations: Sequence[str]) -> list[TuningTarget]:
         return [self.rates[name] for name in populations]
@@ -285,14 +302,14 @@ class _Recipe:
 
     def _sources(self) -> list[tuple[str, float]]:
         """Every population and the slope of a rate with its weights."""
-        excitatory = [(name, _EXCITATION_SLOPE) for layer in self.layers for name in layer.excitatory]
-        return [*excitatory, *((name, _INHIBITION_SLOPE) for layer in self.layers for name in layer.inhibitory)]
+        excitatory = [(name, EXCITATION_SLOPE) for layer in self.layers for name in layer.excitatory]
+        return [*excitatory, *((name, INHIBITION_SLOPE) for layer in self.layers for name in layer.inhibitory)]
 
     def _gains(self, layer: TuningLayer, bounds: tuple[float, float]) -> list[Knob]:
         knobs = []
         for target in layer.populations:
             key = self.rates[target].key
-            for kind, slope in (("E", _EXCITATION_SLOPE), ("I", _INHIBITION_SLOPE)):
+            for kind, slope in (("E", EXCITATION_SLOPE), ("I", INHIBITION_SLOPE)):
                 sources = [name for name, effect in self._sources() if effect == slope]
                 names = self._present(*(f"weight:{source}->{target}" for source in sources))
                 if names:
@@ -305,6 +322,10 @@ class _Recipe:
         for layer in self.layers:
             names = {f"I->{name}" for name in layer.excitatory}
             knobs += [knob for knob in self._gains(layer, bounds) if knob.name in names]
+        for stimulus in self.settings.stimuli:
+            weights = self._present(f"weight:{stimulus}->*")
+            if weights:
+                knobs.append(Knob(f"{stimulus}->", weights, self.settings.layer_bounds))
         for name in self.populations:
             background = self._backgrounds(name)
             if background:

@@ -13,6 +13,7 @@ from rheobase.fitting.search.factory import search_names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rheobase.features.activity.spike_trains import SpikeTrains
     from rheobase.fitting.circuits.circuit import RateLimits
     from rheobase.fitting.tuning.targets import TuningTarget
 
@@ -77,6 +78,7 @@ class Simulated:
         dropped_ms: Transient at the start that is not measured (ms).
         populations: Populations with cells; empty for all.
         replayed: Mean rate (Hz) of the populations that are played instead.
+        recorded: Spike trains of populations that are played from records, by name.
         connected: Whether there are projections.
         limits: When a hopeless trial is stopped; None for never.
         signals: Whether the current dipole is recorded.
@@ -86,6 +88,7 @@ class Simulated:
     dropped_ms: float = 0.0
     populations: tuple[str, ...] = ()
     replayed: Mapping[str, float] = field(default_factory=dict)
+    recorded: Mapping[str, SpikeTrains] = field(default_factory=dict)
     connected: bool = True
     limits: RateLimits | None = None
     signals: bool = False

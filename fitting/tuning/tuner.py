@@ -13,6 +13,7 @@ from rheobase.fitting.circuits.circuit import Trial
 from rheobase.fitting.search.interface import SearchError
 from rheobase.fitting.tuning.beginning import begin
 from rheobase.fitting.tuning.convergence import Convergence
+from rheobase.fitting.tuning.gain_limits import GainLimits
 from rheobase.fitting.tuning.progress import StageProgress
 from rheobase.fitting.tuning.stage import in_order
 from rheobase.fitting.tuning.trials import Asked, Told
@@ -51,6 +52,7 @@ class Tuner:
             by number, so that nothing depends on the order in which they end, nor on how many workers there are.
         deterministic: Whether the outcomes of all those are awaited before more is asked for. Otherwise every outcome
             is learned when it is told, and there is always more to ask for.
+        limits: Smallest and largest value of parameters that data limit, whatever stages try.
 
     Raises:
         CampaignError: stages or knobs that do not fit the circuit.
@@ -64,10 +66,12 @@ class Tuner:
         seed: int,
         at_once: int = 2,
         deterministic: bool = True,
+        limits: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self._populations = dict(populations)
         self._stages = in_order(stages)
         self._seed = seed
+        self._limits = GainLimits(limits or {})
         self._at_once = max(1, at_once)
         self._deterministic = deterministic
         self._matched = {
@@ -178,7 +182,7 @@ class Tuner:
         return tuple(states)
 
     def _check(self, stage: TuningStage) -> None:
-        named = {*stage.simulated.populations, *stage.simulated.replayed}
+        named = {*stage.simulated.populations, *stage.simulated.replayed, *stage.simulated.recorded}
         named |= {target.population for target in stage.targets if target.population is not None}
         unknown = sorted(named - self._populations.keys())
         if unknown:
@@ -186,7 +190,8 @@ class Tuner:
                 f"stage '{stage.name}': the circuit has no population '{unknown[0]}'; it has "
                 f"{', '.join(self._populations)}"
             )
-        both = sorted(set(stage.simulated.populations) & stage.simulated.replayed.keys())
+        played = {*stage.simulated.replayed, *stage.simulated.recorded}
+        both = sorted(set(stage.simulated.populations) & played)
         if both:
             raise CampaignError(f"stage '{stage.name}': '{both[0]}' is either simulated or replayed, not both")
 
@@ -201,6 +206,7 @@ class Tuner:
             dropped_ms=simulated.dropped_ms,
             simulated=simulated.populations,
             replayed=simulated.replayed,
+            recorded=simulated.recorded,
             connected=simulated.connected,
             limits=simulated.limits,
             signals=simulated.signals,
@@ -249,7 +255,9 @@ class Tuner:
         for index, stage in enumerate(self._stages):
             if stage.name not in done:
                 seed = int(np.random.SeedSequence([self._seed, index, 2**31]).generate_state(1)[0])
-                self._tunings.append(begin(stage, self._populations, seed, self._slopes))
+                matched = {knob.name: self._matched[stage.name, knob.name] for knob in stage.free}
+                narrowed = self._limits.narrowed(stage, matched, self._limits.clamped(self._reference(stage)))
+                self._tunings.append(begin(narrowed, self._populations, seed, self._slopes))
                 self._convergences.append(Convergence())
                 return
 
@@ -261,11 +269,11 @@ class Tuner:
         return reference
 
     def _parameters_at(self, stage: TuningStage, position: Sequence[float]) -> dict[str, float]:
-        values = self._reference(stage)
+        values = self._limits.clamped(self._reference(stage))
         for knob, x in zip(stage.free, position, strict=True):
             for name in self._matched[stage.name, knob.name]:
                 values[name] = values.get(name, 1.0) * math.exp(x)
-        return values
+        return self._limits.clamped(values)
 
     def _progress_of_running(self, state: str) -> StageProgress:
         tuning, convergence = self._tunings[-1], self._convergences[-1]

@@ -48,6 +48,7 @@ def tune(
     measure: Measure,
     record: Sequence[Told] = (),
     at_once: int = 2,
+    limits: Mapping[str, tuple[float, float]] | None = None,
 ) -> Tuned:
     """Tune a circuit.
 
@@ -59,11 +60,12 @@ def tune(
             that was stopped early those that can be measured.
         record: What was simulated before, to go on from there.
         at_once: Simulations that are planned together; the result depends on it, but not on how many run together.
+        limits: Smallest and largest value of parameters that data limit.
 
     Raises:
         CampaignError: stages that do not fit the circuit, or a record that does not belong to them.
     """
-    tuner = Tuner(circuit.populations, circuit.parameters, stages, seed, at_once)
+    tuner = Tuner(circuit.populations, circuit.parameters, stages, seed, at_once, limits=limits)
     tuner.repeat(record)
     by_name = {stage.name: stage for stage in stages}
     told = list(record)

@@ -53,6 +53,32 @@ def test_following_clicks() -> None:
     assert loose[1].value < locked[1].value - 10.0
 
 
+def test_few_trials_measure_what_many_do() -> None:
+    """A seed of a circuit has few trains, all seeds together and recordings have many."""
+    target = SteadyStateTarget(40.0, Target(0.7, 0.1), Target(5.0, 1.0))
+    rng = np.random.default_rng(1)
+
+    def measured(trials: int, repetitions: int) -> list[float]:
+        values = [
+            [one.value or 0.0 for one in judge_steady_state(noisy_clicks(rng, trials), target)]
+            for _ in range(repetitions)
+        ]
+        return np.mean(values, axis=0).tolist()
+
+    few, many = measured(6, 120), measured(240, 3)
+    assert few[0] == pytest.approx(many[0], abs=0.05)
+    assert few[1] == pytest.approx(many[1], abs=1.0)
+    assert 0.5 < many[0] < 0.95
+
+
+def noisy_clicks(rng: np.random.Generator, trials: int) -> Signal:
+    """Phases that spread by 0.7 rad, in noise."""
+    times_s = np.arange(500) / 1000.0
+    values = np.sin(2.0 * np.pi * 40.0 * times_s + rng.normal(0.0, 0.7, (trials, 1)))
+    values += 4.0 * rng.normal(size=values.shape)
+    return Signal(values[:, np.newaxis], 1000.0, "mV", ("EEG",))
+
+
 def test_of_a_circuit_that_was_stopped_all_is_missing() -> None:
     judged = judge_component(None, TARGET) + judge_steady_state(None, SteadyStateTarget(40.0, Target(1.0, 0.1)))
     assert [one.key for one in judged] == ["N1_amplitude", "N1_latency", "coherence_40Hz"]

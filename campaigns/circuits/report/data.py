@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from rheobase.features.activity.spike_trains import SpikeTrains
     from rheobase.features.signals.bands import Band
+    from rheobase.features.signals.signal import Signal
     from rheobase.features.signals.spectral_targets import SpectralShape
     from rheobase.features.signals.spectrum import Spectrum
     from rheobase.fitting.tuning.progress import Sensitivity
@@ -97,6 +101,57 @@ class SpectrumTarget:
     shape_tolerance: float = 0.25
     bands: tuple[Band, ...] = ()
     source: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class LaminarPotential:
+    """Local field potential of one run.
+
+    Attributes:
+        depths_um: Depth of each electrode (um).
+        potential: A channel for each of them.
+    """
+
+    depths_um: tuple[float, ...]
+    potential: Signal
+
+
+@dataclass(frozen=True)
+class ComponentMark:
+    """Where a component of an evoked response is wanted.
+
+    Attributes:
+        name: Its name.
+        window_ms: Where its peak is looked for (ms).
+        latency_ms: From and to, what is near enough (ms); None where it is no target.
+        amplitude: Likewise, in the unit of the response.
+    """
+
+    name: str
+    window_ms: tuple[float, float]
+    latency_ms: tuple[float, float] | None = None
+    amplitude: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class EvokedWave:
+    """The response to a stimulus.
+
+    Attributes:
+        name: Name of the target.
+        times_ms: After the stimulus (ms), shape (samples,).
+        values: Average over onsets and runs, shape (samples,).
+        seeds: That of each run, each of this shape.
+        unit: Of all values.
+        marks: Components that are wanted.
+    """
+
+    name: str
+    times_ms: NDArray[np.float64]
+    values: NDArray[np.float64]
+    seeds: tuple[NDArray[np.float64], ...]
+    unit: str
+    marks: tuple[ComponentMark, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,6 +288,8 @@ class CircuitReportData:
         spikes: Spikes of one of the runs, for the raster; populations as above.
         spectrum_target: What the spectrum should be like.
         spectrum: Of all runs together: the mean of their power, which is what is judged.
+        evoked: Responses to stimuli.
+        laminar: Potentials at electrodes in one of the runs; None without electrodes.
         others: All further targets, judged over the same seeds: band powers, irregularity, evoked responses.
         stages: The stages in their order.
         gains: Factor of each projection.
@@ -255,6 +312,8 @@ class CircuitReportData:
     spikes: SpikeTrains | None = None
     spectrum_target: SpectrumTarget | None = None
     spectrum: MeasuredSpectrum | None = None
+    evoked: tuple[EvokedWave, ...] = ()
+    laminar: LaminarPotential | None = None
     others: tuple[Repeated, ...] = ()
     stages: tuple[ReportedStage, ...] = ()
     gains: tuple[ProjectionGain, ...] = ()

@@ -104,7 +104,7 @@ def outcome(repeated: Repeated) -> Outcome:
     """One target that is judged over seeds, in words."""
     judged = repeated.judged
     there = judged.value is not None and math.isfinite(judged.value)
-    what = _IN_WORDS.get(judged.name, judged.name.replace("_", " "))
+    what = _IN_WORDS.get(judged.name, judged.name.replace("_", " ").replace(".", " "))
     return Outcome(
         what=what if judged.population is None else f"{what} of {judged.population}",
         met=judged.met,

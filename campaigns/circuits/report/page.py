@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.circuits.report.convergence import convergence_figure
+from rheobase.campaigns.circuits.report.evoked import evoked_figure
 from rheobase.campaigns.circuits.report.gains import conductances_figure, factors_figure
+from rheobase.campaigns.circuits.report.laminar import laminar_figure
 from rheobase.campaigns.circuits.report.main import main_figure
 from rheobase.campaigns.circuits.report.outcomes import outcome, rate_outcomes, spectrum_outcomes
 from rheobase.campaigns.circuits.report.raster import LONGEST_MS, raster_figure
@@ -99,8 +101,13 @@ def _overview(data: CircuitReportData) -> Plate | None:
 def _parts(data: CircuitReportData) -> tuple[Part, ...]:
     return (
         Part("rates", "Rates", _some(_rates(data)), bool(data.rates)),
-        Part("targets", _targets_title(data), _some(_spectrum(data)), bool(data.spectrum_target or data.others)),
-        Part("activity", "Activity", _some(_raster(data))),
+        Part(
+            "targets",
+            _targets_title(data),
+            _some(_spectrum(data), _evoked(data)),
+            bool(data.spectrum_target or data.others),
+        ),
+        Part("activity", "Activity", _some(_raster(data), _laminar(data))),
         Part("stages", "Stages", _some(_convergence(data)), bool(data.stages)),
         Part("gains", "Factors and conductances", _some(*_gains(data))),
         Part("unitary", "Unitary potentials", _some(*_unitary(data))),
@@ -142,6 +149,23 @@ def _spectrum(data: CircuitReportData) -> Plate | None:
         if data.spectrum_target.source:
             text += f" Target: {data.spectrum_target.source}."
     return _plate("", spectrum_figure(data), "spectrum", text)
+
+
+def _evoked(data: CircuitReportData) -> Plate | None:
+    text = (
+        "The model's average over all onsets and runs dark blue, single runs light blue. Pale blue: where the "
+        "peak of a component is looked for; grey: amplitude and latency that are near enough, with the "
+        "wanted amplitude in black."
+    )
+    return _plate("Responses to stimuli", evoked_figure(data), "evoked", text)
+
+
+def _laminar(data: CircuitReportData) -> Plate | None:
+    text = (
+        "The end of one run with an unseen seed. Left: local field potential at each electrode; right, where "
+        "electrodes are evenly spaced: current source density, by the second derivative."
+    )
+    return _plate("Along a laminar probe", laminar_figure(data), "laminar", text)
 
 
 def _raster(data: CircuitReportData) -> Plate | None:

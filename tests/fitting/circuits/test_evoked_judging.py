@@ -75,6 +75,8 @@ def test_trains_are_followed() -> None:
     assert not coherence.met
     (one_train, _) = judge_evoked([response(trains())], replace(target, onsets_ms=(1000.0,)))
     assert one_train.value is None  # of one train there is no coherence
+    flat, _ = judge_evoked([response(0.0 * TIMES_MS, noise_uV=0.0)], target)
+    assert flat.value is None  # nor of a circuit that does nothing
 
 
 def test_evoked_responses_are_among_the_targets_of_a_circuit() -> None:

@@ -110,3 +110,21 @@ def test_only_populations_that_should_have_fired_are_missed() -> None:
     limits = rate_limits([rate_target("A", 0.1, 0.1), rate_target("B", 10.0, 1.0)], {"A": 10, "B": 10})
     assert dict(limits.expected_Hz) == {"B": 10.0}
     assert limits.largest_Hz["A"] == pytest.approx(30.5)
+
+
+def test_gains_of_a_layer_are_those_of_each_kind_of_connection() -> None:
+    """E->E, E->I, I->E and I->I, each gain of one of these, and every weight onto the layer in one of them."""
+    circuit = ToyCircuit()
+    targets = [rate_target(name, rate, 0.2 * rate) for name, rate in RATES.items()]
+    stages = {one.name: one for one in standard_recipe(LAYERS, targets, SIZES, circuit.parameters)}
+    inhibitory = {name for layer in LAYERS for name in layer.inhibitory}
+    weights = {name for name in circuit.parameters if name.startswith("weight:") and "->L23_" in name}
+    found: dict[str, set[str]] = {}
+    for knob in stages["L23 alone"].free:
+        ends = [name.removeprefix("weight:").split("->") for name in knob.matches(circuit.parameters)]
+        (kind,) = {"->".join("I" if end in inhibitory else "E" for end in pair) for pair in ends}
+        names = set(knob.matches(circuit.parameters))
+        assert not names & found.setdefault(kind, set())
+        found[kind] |= names
+    assert set(found) == {"E->E", "E->I", "I->E", "I->I"}
+    assert set.union(*found.values()) == weights

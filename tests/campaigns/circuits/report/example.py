@@ -9,7 +9,10 @@ import numpy as np
 from rheobase.campaigns.circuits.report.data import (
     BackgroundFactor,
     CircuitReportData,
+    ComponentMark,
+    EvokedWave,
     FinalRun,
+    LaminarPotential,
     MeasuredSpectrum,
     ProjectionGain,
     RateTarget,
@@ -22,6 +25,7 @@ from rheobase.campaigns.circuits.report.data import (
 from rheobase.features.activity.populations import Units
 from rheobase.features.activity.spike_trains import SpikeTrains
 from rheobase.features.signals.bands import Band
+from rheobase.features.signals.signal import Signal
 from rheobase.features.signals.spectral_targets import SpectralShape
 from rheobase.features.signals.spectrum import Spectrum
 from rheobase.fitting.tuning.progress import Sensitivity
@@ -83,6 +87,8 @@ def example_data(
         spikes=spike_trains(rng, populations, {name: means[name] * factors[name] for name in means}, duration_ms),
         spectrum_target=spectrum_target(),
         spectrum=measured_spectrum(rng, 0.08, not missed),
+        evoked=evoked(rng),
+        laminar=laminar(rng),
         others=(
             Repeated(Judged("cv_isi", 0.93, 1.0, 0.2, "", "L23_E"), (0.9, 0.95, 0.92, 0.94, 0.94), 0.01),
             Repeated(Judged("alpha", 0.31, 0.35, 0.08, ""), (0.29, 0.3, 0.33, 0.34, 0.29), 0.01),
@@ -113,6 +119,29 @@ def measured_spectrum(rng: np.random.Generator, noise: float, peak: bool) -> Mea
     spectrum = Spectrum(frequencies_Hz, power[np.newaxis], "uV^2/Hz", ("EEG",))
     exponent = 1.17 + 0.3 * float(rng.normal(0.0, noise))
     return MeasuredSpectrum(spectrum, exponent, -9.0, 10.1 if peak else None, 0.13 if peak else 0.41)
+
+
+def evoked(rng: np.random.Generator) -> tuple[EvokedWave, ...]:
+    """A click with an N1, and the difference that deviants make."""
+    times_ms = np.arange(-50.0, 400.0)
+    found = []
+    for name, size, latency_ms in (("clicks", -4.0, 100.0), ("mismatch", -2.0, 170.0)):
+        wave = size * np.exp(-0.5 * ((times_ms - latency_ms) / 25.0) ** 2)
+        seeds = tuple(wave + rng.normal(0.0, 0.15, len(times_ms)) for _ in SEEDS)
+        mark = ComponentMark("N1" if name == "clicks" else "MMN", (latency_ms - 40.0, latency_ms + 60.0),
+                             (latency_ms - 10.0, latency_ms + 10.0), (1.1 * size - 0.5, 1.1 * size + 0.5))  # fmt: skip
+        found.append(EvokedWave(name, times_ms, np.mean(seeds, axis=0), seeds, "uV", (mark,)))
+    return tuple(found)
+
+
+def laminar(rng: np.random.Generator) -> LaminarPotential:
+    """A sink at 400 um, ten times a second."""
+    depths_um, times_ms = np.arange(100.0, 1000.0, 100.0), np.arange(500.0, 1500.0)
+    rhythm = 0.5 + 0.5 * np.sin(2.0 * np.pi * times_ms / 100.0)
+    values = -0.02 * np.exp(-0.5 * ((depths_um[:, None] - 400.0) / 150.0) ** 2) * rhythm
+    values += rng.normal(0.0, 2e-4, values.shape)
+    signal = Signal(values, 1000.0, "mV", tuple(f"{depth:g} um" for depth in depths_um), 500.0)
+    return LaminarPotential(tuple(depths_um.tolist()), signal)
 
 
 def log_spectrum(frequencies_Hz: np.ndarray, peak: bool = True) -> np.ndarray:
