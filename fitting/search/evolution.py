@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Evolution:
         self._newcomers.append(newcomer)
 
     def _select(self) -> None:
-        with self._random.lent():
+        with self._random.lent_numpy() if self._selection.draws else contextlib.nullcontext():
             self._survivors = self._selection.survivors(self._survivors + self._newcomers)
         self._newcomers = []
         self._limit = admission_limit(self._survivors, self._population, self._ratio)
@@ -109,7 +110,7 @@ class Evolution:
         """Two children of two parents; random ones as long as there is nobody to breed from."""
         from deap import tools
 
-        with self._random.lent():
+        with self._random.lent_python():
             if not self._survivors:
                 return [tuple(random.random() for _ in range(self._dimensions)) for _ in range(2)]
             parents = [self._parent(), self._parent()]

@@ -1,4 +1,4 @@
-"""Who survives among evaluated candidates, by DEAP's and BluePyOpt's selections.
+"""Who survives among evaluated candidates, by DEAP's selections and BluePyOpt's.
 
 - "ibea": additive epsilon indicator (Zitzler & Kunzli 2004, Indicator-Based Selection in Multiobjective Search).
 - "nsga2": non-dominated sorting and crowding distance (Deb et al. 2002, A Fast and Elitist Multiobjective Genetic
@@ -16,6 +16,8 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from rheobase.fitting.search.indicator import indicator_losses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +54,7 @@ class Selection:
         self._population = population
         self._fitness = fitness_class(groups)
         self._directions = reference_directions(groups, population) if name == "nsga3" else None
+        self.draws = name == "nsga3"  # from numpy's global generator
 
     def judge(self, individual: Individual, outcome: Outcome, order: int) -> None:
         """Write an outcome to its individual; `order` sorts the pool, so that equals are treated alike."""
@@ -61,7 +64,7 @@ class Selection:
         individual.order = order
 
     def survivors(self, everyone: Sequence[Individual]) -> list[Individual]:
-        """The best, at most a population of them. Draws from the global generators."""
+        """The best, at most a population of them. May draw from numpy's global generator."""
         # Constraint domination (Deb et al. 2002): who failed survives only where those who did not leave room.
         pool = sorted((i for i in everyone if not i.failed), key=lambda individual: individual.order)
         room = self._population - len(pool)
@@ -69,10 +72,10 @@ class Selection:
             pool += sorted((i for i in everyone if i.failed), key=lambda i: (i.total, i.order))[:room]
         size = min(self._population, len(pool))
         if self._name == "ibea":
-            from bluepyopt.deapext.tools import selIBEA
-
-            selIBEA(pool, 0, alpha=size)  # leaves the survivors in the list, with their IBEA fitness
-            return pool
+            losses = indicator_losses(-np.array([individual.fitness.wvalues for individual in pool]))
+            for individual, loss in zip(pool, losses.tolist(), strict=True):
+                individual.ibea_fitness = loss
+            return sorted(pool, key=lambda individual: individual.ibea_fitness)[:size]
         from deap import tools
 
         sorting = "standard" if len(pool[0].fitness.wvalues) == 1 else "log"
