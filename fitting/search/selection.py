@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rheobase.fitting.search.indicator import indicator_losses
+from rheobase.fitting.search.niching import select_by_niches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ class Individual(list[float]):
 
     fitness: Any = None
     ibea_fitness: float = 0.0
+    crowding: int = 0
     order: int = -1
     failed: bool = False
     total: float = math.inf
@@ -76,25 +78,28 @@ class Selection:
             for individual, loss in zip(pool, losses.tolist(), strict=True):
                 individual.ibea_fitness = loss
             return sorted(pool, key=lambda individual: individual.ibea_fitness)[:size]
-        from deap import tools
-
-        sorting = "standard" if len(pool[0].fitness.wvalues) == 1 else "log"
+        if self._directions is not None:
+            return select_by_niches(pool, size, self._directions)
         if self._name == "nsga2":
+            from deap import tools
+
+            sorting = "standard" if len(pool[0].fitness.wvalues) == 1 else "log"
             return list(tools.selNSGA2(pool, size, nd=sorting))
-        if self._name == "nsga3":
-            return list(tools.selNSGA3(pool, size, self._directions, nd=sorting))
         return _by_hypervolume(pool, size)
 
     def prefers(self, first: Individual, second: Individual) -> bool:
         """Whether the first of two survivors wins a tournament."""
         if self._name == "ibea":
             return bool(first.ibea_fitness <= second.ibea_fitness)
+        if self._name == "nsga3":
+            # Deb & Jain choose parents at random. Dominance here, on top of the selection, loses the ends of a front
+            # before they are explored; a preference for thinly settled niches keeps them.
+            return (first.failed, first.crowding) <= (second.failed, second.crowding)
         if first.fitness.dominates(second.fitness):
             return True
         if second.fitness.dominates(first.fitness):
             return False
-        # NSGA-III has no order among those that survive: whichever was drawn first.
-        return self._name == "nsga3" or bool(first.fitness.crowding_dist >= second.fitness.crowding_dist)
+        return bool(first.fitness.crowding_dist >= second.fitness.crowding_dist)
 
 
 def _by_hypervolume(pool: list[Individual], size: int) -> list[Individual]:
