@@ -1,12 +1,12 @@
 """What the choice of integrator costs, and what it does to the scores.
 
-    python tests/benchmarks/integrators.py [--quick] [--coreneuron]
+    python tests/benchmarks/integrators.py [--quick]
 
 The same candidates of the small cell and of the layer 5 pyramidal cell (tests/benchmarks/problems.py; segments of 100
-um), evaluated whole with the variable step at the default and at a coarser tolerance, with fixed steps of 0.025 and 0.1
-ms and, where asked for, with CoreNEURON at 0.025 ms (tests/benchmarks/coreneuron_clamp.py: compiles the mechanisms
-anew, minutes). Candidates lie around the middle of the bounds (small cell: around the hidden conductances). Each
-integrator is a process of its own. With --quick the small cell only, with one candidate.
+um), evaluated whole with the variable step at the default and at a coarser tolerance, and with fixed steps of 0.025 and
+0.1 ms. Candidates lie around the middle of the bounds (small cell: around the hidden conductances). Each integrator has
+a process of its own. With --quick the small cell only, with one candidate. CoreNEURON is not among them: cells are not
+built for it. It knows fixed steps and whole runs only, no saved states and no end at the first spike or by a bound.
 
 Prints a table, and for each cell and integrator, e.g. integrators.small.fixed_0.1.cpu_ratio
   integrators.CELL.NAME.cpu_ratio           CPU time over that of the variable step with the default tolerance
@@ -29,7 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rheobase.campaigns.loading import library, load_campaign
-from rheobase.fitting.cells.evaluator import CellEvaluator, EvaluationSettings
+from rheobase.fitting.cells.evaluator import CellEvaluator
 from tests.benchmarks.problems import Problem, l5_problem, small_problem
 from tests.benchmarks.reporting import print_metric, write_results
 
@@ -40,7 +40,6 @@ INTEGRATORS: dict[str, dict[str, Any]] = {
     "fixed_0.025": {"integrator": "fixed", "time_step_ms": 0.025},
     "fixed_0.1": {"integrator": "fixed", "time_step_ms": 0.1},
 }
-CORENEURON = "coreneuron_0.025"
 SEGMENT_LENGTH_um = 100.0
 SPREAD = 0.05  # of candidates, in parts of each parameter's range
 
@@ -48,9 +47,7 @@ SPREAD = 0.05  # of candidates, in parts of each parameter's range
 def problem_of(cell: str) -> Problem:
     """The problem, with the discretisation that all integrators have here."""
     problem = small_problem() if cell == "small" else l5_problem()
-    return dataclasses.replace(
-        problem, model=dataclasses.replace(problem.model, segment_length_um=SEGMENT_LENGTH_um)
-    )
+    return dataclasses.replace(problem, model=dataclasses.replace(problem.model, segment_length_um=SEGMENT_LENGTH_um))
 
 
 def candidates(problem: Problem, count: int) -> list[dict[str, float]]:
@@ -70,13 +67,8 @@ def candidates(problem: Problem, count: int) -> list[dict[str, float]]:
 
 def measure(cell: str, name: str, count: int) -> list[dict[str, Any]]:
     """CPU seconds and scores of each candidate, in this process."""
-    if name == CORENEURON:
-        from tests.benchmarks.coreneuron_clamp import use_coreneuron
-
-        use_coreneuron()
     problem = problem_of(cell)
-    chosen = INTEGRATORS.get(name, INTEGRATORS["fixed_0.025"])
-    settings: EvaluationSettings = dataclasses.replace(problem.settings, **chosen)
+    settings = dataclasses.replace(problem.settings, **INTEGRATORS[name])
     evaluator = CellEvaluator(problem.model, problem.targets, settings)
     found = []
     for parameters in candidates(problem, count):
@@ -85,11 +77,11 @@ def measure(cell: str, name: str, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def compare(cell: str, names: list[str], count: int) -> dict[str, dict[str, float]]:
+def compare(cell: str, count: int) -> dict[str, dict[str, float]]:
     """Each integrator against the reference; prints the table's lines."""
     rows: dict[str, dict[str, float]] = {}
     reference: list[dict[str, Any]] = []
-    for name in names:
+    for name in INTEGRATORS:
         words = [sys.executable, __file__, "--measure", cell, name, str(count)]
         ended = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
         found: list[dict[str, Any]] = json.loads(ended.stdout.splitlines()[-1])
@@ -120,17 +112,15 @@ def main() -> None:
     """Compare, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one candidate of the small cell; nothing is written")
-    parser.add_argument("--coreneuron", action="store_true", help="CoreNEURON too")
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         cell, name, count = options.measure
         print(json.dumps(measure(cell, name, int(count))))
         return
-    names = [*INTEGRATORS, *([CORENEURON] if options.coreneuron else [])]
     counts = {"small": 1} if options.quick else {"small": 5, "l5": 3}
     print("cell   integrator         CPU s/ev   ratio       sum  largest difference, failures")
-    found = {cell: compare(cell, names, count) for cell, count in counts.items()}
+    found = {cell: compare(cell, count) for cell, count in counts.items()}
     for cell, rows in found.items():
         for name, row in rows.items():
             if name != REFERENCE:
