@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FieldSerializationInfo, field_serializer
 
-from rheobase.campaigns.schema_types import Micrometres, Percent, Seconds, Section, Text, reader
+from rheobase.campaigns.schema_types import Micrometres, Milliseconds, Percent, Seconds, Section, Text, reader
 from rheobase.features.errors import CampaignError
 
 STAGE_NAME = re.compile(r"[A-Za-z][\w-]*")
@@ -87,6 +87,8 @@ class SearchKeys(Budget):
         start: Where it begins, for example "best 20 of coarse"; as many of them as fit into the population.
         segment_length: Longest segment in this stage; None: the model's.
         absolute_tolerance: Of the variable time step in this stage; None: the evaluation's.
+        time_step: Fixed time step in this stage; None: the variable one. Models are reported as the variable step has
+            them: the best are evaluated again with it, and the report says how the scores differ.
     """
 
     algorithm: str = "ibea"
@@ -98,6 +100,7 @@ class SearchKeys(Budget):
     start: Annotated[Start | None, reader(parse_start)] = None
     segment_length: Micrometres | None = Field(None, gt=0)
     absolute_tolerance: float | None = Field(None, gt=0)
+    time_step: Milliseconds | None = Field(None, gt=0, le=1)
 
 
 class Stage(SearchKeys):

@@ -36,13 +36,22 @@ class Fidelity:
     Attributes:
         segment_length_um: Longest segment (um).
         absolute_tolerance: Of the variable time step.
+        time_step_ms: The fixed time step (ms); None: the step is variable.
     """
 
     segment_length_um: float
     absolute_tolerance: float
+    time_step_ms: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.segment_length_um:g} um, {self.absolute_tolerance:g}"
+        step = f"{self.absolute_tolerance:g}" if self.time_step_ms is None else f"steps of {self.time_step_ms:g} ms"
+        return f"{self.segment_length_um:g} um, {step}"
+
+    def settings(self, full: EvaluationSettings) -> EvaluationSettings:
+        """Those of the full fidelity, with this one's integrator."""
+        if self.time_step_ms is None:
+            return dataclasses.replace(full, absolute_tolerance=self.absolute_tolerance)
+        return dataclasses.replace(full, integrator="fixed", time_step_ms=self.time_step_ms)
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,9 @@ def stage_fidelity(campaign: Campaign, name: str) -> Fidelity:
     """That of the models that a stage looks at."""
     config, full = campaign.search.in_stages[name], full_fidelity(campaign)
     return Fidelity(
-        config.segment_length or full.segment_length_um, config.absolute_tolerance or full.absolute_tolerance
+        config.segment_length or full.segment_length_um,
+        config.absolute_tolerance or full.absolute_tolerance,
+        config.time_step,
     )
 
 
@@ -161,7 +172,7 @@ def plan_stage(
         start=tuple(tuple(_place(d, parameters[d.name]) for d in dimensions) for parameters in best),
         model=dataclasses.replace(model, segment_length_um=fidelity.segment_length_um),
         targets=stage_targets(config, targets),
-        settings=dataclasses.replace(build_settings(campaign), absolute_tolerance=fidelity.absolute_tolerance),
+        settings=fidelity.settings(build_settings(campaign)),
         fidelity=fidelity,
         seed=campaign.seed if not campaign.search.stages else _seed(campaign.seed, name),
         deterministic=campaign.search.deterministic,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +50,7 @@ def summarize(scores: Mapping[str, float], weights: Mapping[str, float] | None =
         weights: Their parts in the sum; 1 of those absent.
     """
     counted = [score for name, score in scores.items() if weights is None or weights.get(name, 1.0) > 0.0]
-    return ScoreSummary(total_score(scores, weights), max(counted), float(np.median(counted)))
+    return ScoreSummary(total_score(scores, weights), max(counted), float(statistics.median(counted)))
 
 
 def total_score(scores: Mapping[str, float], weights: Mapping[str, float] | None = None) -> float:

@@ -76,8 +76,8 @@ def least_score(target: FeatureTarget, window: Step, elapsed_ms: float, spike_ti
         elapsed_ms: Time simulated so far (ms).
         spike_times_ms: Upward crossings of the spike threshold so far (ms).
     """
-    # The last crossing may belong to a spike without a peak yet, or to one that never comes down.
-    inside = sum(window.onset_ms <= time <= window.offset_ms for time in spike_times_ms[:-1])
+    # The last crossing in the window may belong to a spike whose peak lies behind it, or that never comes down.
+    inside = max(sum(window.onset_ms <= time <= window.offset_ms for time in spike_times_ms) - 1, 0)
     if target.feature == "time_to_first_spike":
         waited_ms = min(elapsed_ms, window.offset_ms) - window.onset_ms
         excess = 0.0 if spike_times_ms else waited_ms - target.mean

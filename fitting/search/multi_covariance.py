@@ -142,7 +142,7 @@ class MultiCovarianceAdaptation:
         def select(_: list[Individual]) -> tuple[list[Individual], list[Individual]]:
             if rejected:
                 return parents, [child]
-            with self._random.lent():
+            with self._random.lent_numpy():
                 chosen = self._selection.survivors([*parents, child])
             return chosen, [child] if all(survivor is not child for survivor in chosen) else []
 

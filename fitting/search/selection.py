@@ -1,4 +1,4 @@
-"""Who survives among evaluated candidates, by DEAP's and BluePyOpt's selections.
+"""Who survives among evaluated candidates, by DEAP's selections and BluePyOpt's.
 
 - "ibea": additive epsilon indicator (Zitzler & Kunzli 2004, Indicator-Based Selection in Multiobjective Search).
 - "nsga2": non-dominated sorting and crowding distance (Deb et al. 2002, A Fast and Elitist Multiobjective Genetic
@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rheobase.fitting.search.indicator import indicator_losses
+from rheobase.fitting.search.niching import select_by_niches
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,6 +35,7 @@ class Individual(list[float]):
 
     fitness: Any = None
     ibea_fitness: float = 0.0
+    crowding: int = 0
     order: int = -1
     failed: bool = False
     total: float = math.inf
@@ -52,6 +56,7 @@ class Selection:
         self._population = population
         self._fitness = fitness_class(groups)
         self._directions = reference_directions(groups, population) if name == "nsga3" else None
+        self.draws = name == "nsga3"  # from numpy's global generator
 
     def judge(self, individual: Individual, outcome: Outcome, order: int) -> None:
         """Write an outcome to its individual; `order` sorts the pool, so that equals are treated alike."""
@@ -61,7 +66,7 @@ class Selection:
         individual.order = order
 
     def survivors(self, everyone: Sequence[Individual], room: int | None = None) -> list[Individual]:
-        """The best, at most so many as there is room for. Draws from the global generators.
+        """The best, at most so many as there is room for. May draw from numpy's global generator.
 
         Args:
             everyone: Those to choose from.
@@ -75,29 +80,32 @@ class Selection:
             pool += sorted((i for i in everyone if i.failed), key=lambda i: (i.total, i.order))[:left]
         size = min(room, len(pool))
         if self._name == "ibea":
-            from bluepyopt.deapext.tools import selIBEA
-
-            selIBEA(pool, 0, alpha=size)  # leaves the survivors in the list, with their IBEA fitness
-            return pool
-        from deap import tools
-
-        sorting = "standard" if len(pool[0].fitness.wvalues) == 1 else "log"
+            losses = indicator_losses(-np.array([individual.fitness.wvalues for individual in pool]))
+            for individual, loss in zip(pool, losses.tolist(), strict=True):
+                individual.ibea_fitness = loss
+            return sorted(pool, key=lambda individual: individual.ibea_fitness)[:size]
+        if self._directions is not None:
+            return select_by_niches(pool, size, self._directions)
         if self._name == "nsga2":
+            from deap import tools
+
+            sorting = "standard" if len(pool[0].fitness.wvalues) == 1 else "log"
             return list(tools.selNSGA2(pool, size, nd=sorting))
-        if self._name == "nsga3":
-            return list(tools.selNSGA3(pool, size, self._directions, nd=sorting))
         return _by_hypervolume(pool, size)
 
     def prefers(self, first: Individual, second: Individual) -> bool:
         """Whether the first of two survivors wins a tournament."""
         if self._name == "ibea":
             return bool(first.ibea_fitness <= second.ibea_fitness)
+        if self._name == "nsga3":
+            # Deb & Jain choose parents at random. Dominance here, on top of the selection, loses the ends of a front
+            # before they are explored; a preference for thinly settled niches keeps them.
+            return (first.failed, first.crowding) <= (second.failed, second.crowding)
         if first.fitness.dominates(second.fitness):
             return True
         if second.fitness.dominates(first.fitness):
             return False
-        # NSGA-III has no order among those that survive: whichever was drawn first.
-        return self._name == "nsga3" or bool(first.fitness.crowding_dist >= second.fitness.crowding_dist)
+        return bool(first.fitness.crowding_dist >= second.fitness.crowding_dist)
 
 
 def _by_hypervolume(pool: list[Individual], size: int) -> list[Individual]:

@@ -5,8 +5,9 @@
 The real loop, record, study mirror, progress bar and asynchronous IBEA (population 100, 22 parameters, 37 objectives
 in 6 groups) with 1, 10, 100 and 1000 simulated workers: a pool holds so many tasks and ends them in random order,
 without Ray and without waiting. The CPU time of the dummy evaluations is taken off. Each search is a process of its
-own, so that memory can be compared; the last one is then resumed from its record by another process. In full
-1,000,000 evaluations for each number of workers (results/driver.json), with --quick 20,000 for 100.
+own, so that memory can be compared; the first one is then resumed from its record by another process. In full
+1,000,000 evaluations for each number of workers, the most first; results/driver.json is written anew after each of
+them, and says which it has. With --quick 20,000 for 100.
 
 Prints, for the worst number of workers:
   driver.ms_per_evaluation         CPU time of the driver in the last tenth of the search (ms)
@@ -185,7 +186,7 @@ def summarize(found: dict[str, dict[str, object]], evaluations: int) -> dict[str
     """The figures of the worst number of workers."""
     times = np.array([content["ms_per_evaluation_by_tenths"] for content in found.values()], dtype=float)
     memory = np.array([content["memory_MB_by_tenths"] for content in found.values()], dtype=float)
-    resumed = np.array(list(found.values())[-1]["resume"], dtype=float)
+    resumed = np.array(next(iter(found.values()))["resume"], dtype=float)
     return {
         "ms_per_evaluation": round(float(times[:, -1].max()), 3),
         "growth": round(float((times[:, -1] / times[:, :2].min(axis=1)).max()), 3),
@@ -210,13 +211,15 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from tests.benchmarks.reporting import print_metric, write_results
 
-    workers = options.workers or ((100,) if options.quick else (1, 10, 100, 1000))
-    found = {str(number): measure(number, evaluations, is_resumed=number == workers[-1]) for number in workers}
-    summary = summarize(found, evaluations)
+    workers = options.workers or ((100,) if options.quick else (1000, 100, 10, 1))
+    found: dict[str, dict[str, object]] = {}
+    for number in workers:
+        found[str(number)] = measure(number, evaluations, is_resumed=not found)
+        summary = summarize(found, evaluations)
+        if not (options.quick or options.evaluations or options.workers):
+            write_results("driver", {"evaluations": evaluations, **summary, "by_workers": found})
     for name, value in summary.items():
         print_metric(f"driver.{name}", value)
-    if not (options.quick or options.evaluations or options.workers):
-        write_results("driver", {"evaluations": evaluations, **summary, "by_workers": found})
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from rheobase.campaigns.folder import CampaignFolder
+from rheobase.campaigns.record import read_frame
+from rheobase.campaigns.report.stages import fidelity_lines
 from rheobase.campaigns.schema import Campaign
 from rheobase.campaigns.schema_types import CANONICAL
 from rheobase.campaigns.stages import plan_stage, stage_targets, widest_dimensions
@@ -327,6 +329,26 @@ def test_the_best_of_a_coarse_search_are_evaluated_again(tmp_path: Path) -> None
     rows = [row for row in rows_of(path) if row.search == "rescored"]
     assert [row.parameters for row in sorted(rows, key=lambda row: row.number)] == _best(path, "coarse", 5)
     assert {row.fidelity for row in rows} == {"40 um, 0.001"}
+    assert {member.search for member in read_ensemble(path / "ensemble.json").members} == {"rescored"}
+
+
+def test_what_a_fixed_time_step_does_to_the_scores_is_measured(tmp_path: Path) -> None:
+    """A stage with one is coarse: its best are evaluated with the variable step, and the two are compared."""
+    path = tmp_path / "run"
+    campaign = toy_campaign({"stages": {"quick": {"time_step": "0.1 ms", "evaluations": 12}}, "rescored": 4})
+    run = ToyRun(path, campaign)
+    assert run.run()
+    assert [(settings.integrator, settings.time_step_ms) for *_, settings in run.pools] == [
+        ("fixed", 0.1),
+        ("variable", 0.025),
+    ]
+    rows = rows_of(path)
+    assert {row.fidelity for row in rows if row.search == "quick"} == {"40 um, steps of 0.1 ms"}
+    assert {row.fidelity for row in rows if row.search == "rescored"} == {"40 um, 0.001"}
+    frame = read_frame(path / "record")
+    assert frame is not None
+    (line,) = fidelity_lines(frame, [LEAK, SODIUM, POTASSIUM], TARGETS, "40 um, 0.001")
+    assert (line.coarse, line.models) == ("40 um, steps of 0.1 ms", 4)
     assert {member.search for member in read_ensemble(path / "ensemble.json").members} == {"rescored"}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import efel
 import numpy as np
@@ -15,6 +16,7 @@ from rheobase.features.targets import FeatureTarget, FeatureTargets
 from rheobase.fitting.cells.evaluator import CellEvaluator, EvaluationSettings
 from rheobase.fitting.cells.model import Distribution
 from rheobase.fitting.cells.parameters import ParameterText
+from rheobase.fitting.cells.simulation import SomaClamp
 from rheobase.fitting.evaluation import Evaluation
 from rheobase.objectives.scores import FAILURE_SCORE
 from tests.fitting.cells import small_cell
@@ -86,6 +88,35 @@ class TestRepeatability:
 
     def test_equal_in_a_fresh_process(self, hidden: Evaluation) -> None:
         assert_identical(in_new_process(evaluate_here, small_cell.HIDDEN), hidden)
+
+
+def test_what_an_evaluation_costs(evaluator: CellEvaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settled once without current and once held, few short steps for the threshold, one call of eFEL a stimulus."""
+    done: list[str] = []
+    simulated_ms: list[float] = []
+
+    def counted(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            done.append(name)
+            result = original(*arguments, **named)
+            if name == "spikes_at":
+                simulated_ms.append(float(result.time_ms[-1]))
+            return result
+
+        monkeypatch.setattr(owner, name, call)
+
+    for name in ("settle", "hold", "spikes_at"):
+        counted(SomaClamp, name)
+    counted(efel, "get_feature_values")
+    targets = small_cell.targets()
+    assert evaluator.evaluate(small_cell.HIDDEN).failure is None
+    assert (done.count("settle"), done.count("hold")) == (1, 1)
+    assert done.count("get_feature_values") == len(targets.protocols)
+    assert done.count("spikes_at") <= 10
+    # Whole steps of the length that the threshold is defined by would be the number of steps.
+    assert sum(simulated_ms) < 0.75 * len(simulated_ms) * targets.threshold_duration_ms
 
 
 class TestScores:

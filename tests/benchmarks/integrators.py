@@ -1,0 +1,134 @@
+"""What the choice of integrator costs, and what it does to the scores.
+
+    python tests/benchmarks/integrators.py [--quick]
+
+The same candidates of the small cell and of the layer 5 pyramidal cell (tests/benchmarks/problems.py; segments of 100
+um), evaluated whole with the variable step at the default and at a coarser tolerance, and with fixed steps of 0.025 and
+0.1 ms. Candidates lie around the middle of the bounds (small cell: around the hidden conductances). Each integrator has
+a process of its own. With --quick the small cell only, with one candidate. CoreNEURON is not among them: cells are not
+built for it. It knows fixed steps and whole runs only, no saved states and no end at the first spike or by a bound.
+
+Prints a table, and for each cell and integrator, e.g. integrators.small.fixed_0.1.cpu_ratio
+  integrators.CELL.NAME.cpu_ratio           CPU time over that of the variable step with the default tolerance
+  integrators.CELL.NAME.largest_difference  largest change of a score from there (standard deviations)
+In full it writes results/integrators.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from rheobase.campaigns.loading import library, load_campaign
+from rheobase.fitting.cells.evaluator import CellEvaluator
+from tests.benchmarks.problems import Problem, l5_problem, small_problem
+from tests.benchmarks.reporting import print_metric, write_results
+
+REFERENCE = "variable"
+INTEGRATORS: dict[str, dict[str, Any]] = {
+    REFERENCE: {},
+    "variable_coarse": {"absolute_tolerance": 1e-2},
+    "fixed_0.025": {"integrator": "fixed", "time_step_ms": 0.025},
+    "fixed_0.1": {"integrator": "fixed", "time_step_ms": 0.1},
+}
+SEGMENT_LENGTH_um = 100.0
+SPREAD = 0.05  # of candidates, in parts of each parameter's range
+
+
+def problem_of(cell: str) -> Problem:
+    """The problem, with the discretisation that all integrators have here."""
+    problem = small_problem() if cell == "small" else l5_problem()
+    return dataclasses.replace(problem, model=dataclasses.replace(problem.model, segment_length_um=SEGMENT_LENGTH_um))
+
+
+def candidates(problem: Problem, count: int) -> list[dict[str, float]]:
+    """Parameters around a place that makes sense."""
+    middle = np.full(len(problem.model.dimensions), 0.5)
+    if problem.name == "small":
+        surrogates = load_campaign(library()["demo"]).recordings.surrogates
+        assert surrogates is not None
+        hidden = {name: float(text.split()[0]) for name, text in surrogates.hidden.items()}
+        middle = np.array([dimension.position(hidden[dimension.name]) for dimension in problem.model.dimensions])
+    drawn = middle + np.random.default_rng(1).normal(0.0, SPREAD, (count, len(middle)))
+    return [
+        {d.name: d.value(place) for d, place in zip(problem.model.dimensions, row, strict=True)}
+        for row in np.clip(drawn, 0.0, 1.0).tolist()
+    ]
+
+
+def measure(cell: str, name: str, count: int) -> list[dict[str, Any]]:
+    """CPU seconds and scores of each candidate, in this process."""
+    problem = problem_of(cell)
+    settings = dataclasses.replace(problem.settings, **INTEGRATORS[name])
+    evaluator = CellEvaluator(problem.model, problem.targets, settings)
+    found = []
+    for parameters in candidates(problem, count):
+        evaluation = evaluator.evaluate(parameters)
+        found.append({"cpu_s": evaluation.cpu_seconds, "scores": evaluation.scores, "failure": evaluation.failure})
+    return found
+
+
+def compare(cell: str, count: int) -> dict[str, dict[str, float]]:
+    """Each integrator against the reference; prints the table's lines."""
+    rows: dict[str, dict[str, float]] = {}
+    reference: list[dict[str, Any]] = []
+    for name in INTEGRATORS:
+        words = [sys.executable, __file__, "--measure", cell, name, str(count)]
+        ended = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
+        found: list[dict[str, Any]] = json.loads(ended.stdout.splitlines()[-1])
+        reference = reference or found
+        cpu_s = sum(one["cpu_s"] for one in found)
+        differences = [
+            abs(one["scores"][objective] - score)
+            for one, other in zip(found, reference, strict=True)
+            for objective, score in other["scores"].items()
+        ]
+        rows[name] = {
+            "cpu_s": round(cpu_s / count, 3),
+            "cpu_ratio": round(cpu_s / sum(one["cpu_s"] for one in reference), 3),
+            "sum": round(sum(sum(one["scores"].values()) for one in found) / count, 3),
+            "largest_difference": round(max(differences), 3),
+            "failures": sum(one["failure"] is not None for one in found),
+        }
+        row = rows[name]
+        print(
+            f"{cell:6} {name:18} {row['cpu_s']:8.2f} {row['cpu_ratio']:7.2f} {row['sum']:9.2f} "
+            f"{row['largest_difference']:9.2f} {row['failures']:4.0f}",
+            flush=True,
+        )
+    return rows
+
+
+def main() -> None:
+    """Compare, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one candidate of the small cell; nothing is written")
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        cell, name, count = options.measure
+        print(json.dumps(measure(cell, name, int(count))))
+        return
+    counts = {"small": 1} if options.quick else {"small": 5, "l5": 3}
+    print("cell   integrator         CPU s/ev   ratio       sum  largest difference, failures")
+    found = {cell: compare(cell, count) for cell, count in counts.items()}
+    for cell, rows in found.items():
+        for name, row in rows.items():
+            if name != REFERENCE:
+                print_metric(f"integrators.{cell}.{name}.cpu_ratio", row["cpu_ratio"])
+                print_metric(f"integrators.{cell}.{name}.largest_difference", row["largest_difference"])
+    if not options.quick:
+        write_results("integrators", {"candidates": counts, "segment_length_um": SEGMENT_LENGTH_um, **found})
+
+
+if __name__ == "__main__":
+    main()
