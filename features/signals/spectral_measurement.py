@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rheobase.features.errors import FeatureError
+from rheobase.features.signals.aperiodic_line import aperiodic_line
 from rheobase.features.signals.bands import ALPHA, BETA, DELTA, THETA, Band, relative_band_power, total_range_Hz
 from rheobase.features.signals.parameterisation import ParameterisationSettings, parameterise
 from rheobase.features.strictness import STRICT
@@ -28,6 +29,9 @@ class SpectralPlan:
             where the signal was filtered, the exponent is wrong.
         alpha_range_Hz: Where the alpha peak is looked for (Hz).
         parameterisation: Peaks and aperiodic part.
+        rhythms_Hz: Ranges of rhythms that are known (Hz), for example ((7, 13),): the exponent is then that of a line
+            outside them (`aperiodic_line`), which changes smoothly with the spectrum. None: that beside fitted peaks,
+            whose number changes by chance where spectra are noisy.
     """
 
     bands: tuple[Band, ...] = (DELTA, THETA, ALPHA, BETA)
@@ -35,6 +39,7 @@ class SpectralPlan:
     aperiodic_range_Hz: tuple[float, float] = (3.0, 40.0)
     alpha_range_Hz: tuple[float, float] = (7.0, 13.0)
     parameterisation: ParameterisationSettings = ParameterisationSettings()
+    rhythms_Hz: tuple[tuple[float, float], ...] | None = None
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
@@ -53,7 +58,7 @@ class SpectralMeasurement:
     Attributes:
         relative_band_power: By name of the band, 0 to 1.
         aperiodic_exponent: How steeply power falls with frequency.
-        r_squared: Of the fit that the exponent and the peak come from.
+        r_squared: Of the fit that the exponent comes from.
         alpha_peak: The highest peak in the alpha range.
     """
 
@@ -67,15 +72,18 @@ def measure_spectrum(spectrum: Spectrum, plan: SpectralPlan = DEFAULT_PLAN) -> S
     """Relative band powers, aperiodic exponent and alpha peak of a spectrum of one channel.
 
     Raises:
-        FeatureError: As `relative_band_power` and `parameterise`.
+        FeatureError: As `relative_band_power`, `parameterise` and `aperiodic_line`.
     """
     fit = parameterise(spectrum, plan.aperiodic_range_Hz, plan.parameterisation)
+    aperiodic = fit
+    if plan.rhythms_Hz is not None:
+        aperiodic = aperiodic_line(spectrum, plan.aperiodic_range_Hz, plan.rhythms_Hz)
     total_Hz = plan.total_Hz or total_range_Hz(plan.bands)
     return SpectralMeasurement(
         relative_band_power={
             band.name: float(relative_band_power(spectrum, band.range_Hz, total_Hz)[0]) for band in plan.bands
         },
-        aperiodic_exponent=fit.exponent,
-        r_squared=fit.r_squared,
+        aperiodic_exponent=aperiodic.exponent,
+        r_squared=aperiodic.r_squared,
         alpha_peak=fit.peak_within(plan.alpha_range_Hz),
     )

@@ -138,3 +138,15 @@ def test_targets_that_cannot_be_collected():
         SpectralPlan(bands=(ALPHA, ALPHA))
     with pytest.raises(FeatureError, match="the target of alpha must be finite"):
         SpectralTarget("alpha", float("nan"), 1.0, "", 3)
+
+
+def test_where_rhythms_are_named_the_exponent_is_that_of_a_line_outside_them(tmp_path):
+    plan = dataclasses.replace(PLAN, rhythms_Hz=((5.0, 15.0),))
+    spectrum = subject(1.2, 10.0)
+    found = measure_spectrum(spectrum, plan)
+    assert found.aperiodic_exponent == pytest.approx(1.2, abs=1e-4)
+    assert found.alpha_peak.centre_Hz == pytest.approx(10.0, abs=0.05)
+    elsewhere = dataclasses.replace(plan, rhythms_Hz=((20.0, 30.0),))
+    assert measure_spectrum(spectrum, elsewhere).aperiodic_exponent > 1.25  # the rhythm tilts the line
+    write_spectral_targets(spectral_targets([spectrum], plan), tmp_path / "line.json")
+    assert read_spectral_targets(tmp_path / "line.json").plan == plan
