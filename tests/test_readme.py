@@ -49,12 +49,14 @@ def users_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "made" / "recordings").rename(folder / "recordings")
     small = REPOSITORY / "campaigns" / "library" / "morphologies" / "small_pyramid.swc"
     (folder / "cell.swc").write_bytes(small.read_bytes())
-    (folder / "my_cells.yaml").write_text(block("yaml").replace("cell.asc", "cell.swc"), encoding="utf-8")
+    (folder / "my_cells.yaml").write_text(
+        block("yaml", "name: my_cells").replace("cell.asc", "cell.swc"), encoding="utf-8"
+    )
     return folder
 
 
 def test_the_ten_line_campaign_has_ten_lines() -> None:
-    assert len(block("yaml").strip().splitlines()) == 10
+    assert len(block("yaml", "name: my_cells").strip().splitlines()) == 10
 
 
 def test_the_ten_line_campaign_runs(users_folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rheobase.features.errors import CampaignError
 from rheobase.fitting.search.algorithm import Proposal
 from rheobase.fitting.search.positions import first_positions
 from rheobase.fitting.search.randomness import LentRandomness
@@ -42,6 +43,12 @@ class EvolutionOptions:
     admission_ratio: float = 2.0
     founders: int = 5
     growth: int = 4
+
+    def __post_init__(self) -> None:
+        if self.founders < 1:
+            raise CampaignError(f"an evolution begins with one founder or more, got {self.founders}")
+        if self.growth < 1:
+            raise CampaignError(f"the population grows with every newcomer or less often, got {self.growth}")
 
 
 class Evolution:
