@@ -49,9 +49,8 @@ def users_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "made" / "recordings").rename(folder / "recordings")
     small = REPOSITORY / "campaigns" / "library" / "morphologies" / "small_pyramid.swc"
     (folder / "cell.swc").write_bytes(small.read_bytes())
-    (folder / "my_cells.yaml").write_text(
-        block("yaml", "name: my_cells").replace("cell.asc", "cell.swc"), encoding="utf-8"
-    )
+    campaign = block("yaml", "name: my_cells").replace("cell.asc", "cell.swc")
+    (folder / "my_cells.yaml").write_text(campaign, encoding="utf-8")
     return folder
 
 
