@@ -32,8 +32,8 @@ from tests.benchmarks.circuits import Bench, Workers, one_layer_bench, run_recip
 from tests.benchmarks.reporting import print_metric, write_results
 
 RATE_TOLERANCE, EXPONENT_TOLERANCE = 0.1, 0.1
-# The tuner aims nearer than what counts in the end: its means are noisy too, and what it accepts lies at the edge of the
-# tolerance that it comes from.
+# The tuner aims nearer than what counts in the end: its means are noisy too, and what it accepts lies at that edge of
+# its tolerance that it comes from.
 _AIM_RATES, _AIM_EXPONENT = 0.8, 0.45
 _RHYTHMS_HZ = ((7.0, 13.0),)
 _CONFIRMING_SEEDS = 8  # of the stages that decide: their means must be known to less than the tolerances
