@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.features.errors import CampaignError
 from rheobase.fitting.search.algorithm import Proposal
 from rheobase.fitting.search.positions import first_positions
 from rheobase.fitting.search.randomness import LentRandomness
@@ -33,22 +32,12 @@ class EvolutionOptions:
         mutation_probability: Chance of each parameter to mutate.
         admission_ratio: A newcomer with a total above this many times the median total of the population is not
             admitted to selection, where evaluations may end early.
-        founders: Size of the population that an asynchronous search begins with, where evaluations may end early.
-        growth: It grows by one with every so many newcomers that are admitted, until it is complete.
     """
 
     crossover_eta: float = 10.0
     mutation_eta: float = 20.0
     mutation_probability: float = 0.25
     admission_ratio: float = 2.0
-    founders: int = 5
-    growth: int = 4
-
-    def __post_init__(self) -> None:
-        if self.founders < 1:
-            raise CampaignError(f"an evolution begins with one founder or more, got {self.founders}")
-        if self.growth < 1:
-            raise CampaignError(f"the population grows with every newcomer or less often, got {self.growth}")
 
 
 class Evolution:
@@ -65,11 +54,6 @@ class Evolution:
     population that it was bred from, once that is complete and free of failures. This is a rule of this search, applied
     whether evaluations end early or not; what was selected is therefore the same in both cases.
 
-    Among models drawn at random most fail in nearly every feature, and cost most. So that the rule holds from the
-    beginning, an asynchronous search with early end begins with a population of a few `founders`, which grows. On a
-    layer 5 pyramidal cell (tests/benchmarks/problems.py) the same total was reached in 50 CPU seconds that took 80
-    with a whole population from the start.
-
     Args:
         setup: What it works on; the population is 50 unless given.
         options: How it evolves.
@@ -81,7 +65,6 @@ class Evolution:
         self._options = options
         self._dimensions = setup.dimensions
         self._ratio = options.admission_ratio if setup.early_end else math.inf
-        self._grows = setup.early_end and not setup.deterministic
         self._selection = Selection(selection, setup.groups, self._population)
         self._random = LentRandomness(setup.seed)
         self._survivors: list[Individual] = []
@@ -101,11 +84,10 @@ class Evolution:
         return False
 
     def propose(self) -> Proposal:
-        """The first places, then children."""
-        enough = max(1.0, _NEWCOMERS_PER_SELECTION * self._room)
-        if len(self._newcomers) >= enough and (not self._waiting or self._founded):
-            self._select()
+        """The first population, then children."""
         if not self._waiting:
+            if len(self._newcomers) >= max(1.0, _NEWCOMERS_PER_SELECTION * self._population):
+                self._select()
             self._waiting = self._breed()
         return Proposal(self._waiting.pop(0), self._limit)
 
@@ -118,23 +100,11 @@ class Evolution:
         self._learnt += 1
         self._newcomers.append(newcomer)
 
-    @property
-    def _founded(self) -> bool:
-        return self._grows and self._learnt >= self._options.founders
-
-    @property
-    def _room(self) -> int:
-        """Size of the population by now."""
-        if not self._grows:
-            return self._population
-        options = self._options
-        return min(self._population, options.founders + max(self._learnt - options.founders, 0) // options.growth)
-
     def _select(self) -> None:
         with self._random.lent_numpy() if self._selection.draws else contextlib.nullcontext():
-            self._survivors = self._selection.survivors(self._survivors + self._newcomers, self._room)
+            self._survivors = self._selection.survivors(self._survivors + self._newcomers)
         self._newcomers = []
-        self._limit = admission_limit(self._survivors, self._room, self._ratio)
+        self._limit = admission_limit(self._survivors, self._population, self._ratio)
 
     def _breed(self) -> list[tuple[float, ...]]:
         """Two children of two parents; random ones as long as there is nobody to breed from."""

@@ -65,20 +65,14 @@ class Selection:
         individual.total = outcome.total
         individual.order = order
 
-    def survivors(self, everyone: Sequence[Individual], room: int | None = None) -> list[Individual]:
-        """The best, at most so many as there is room for. May draw from numpy's global generator.
-
-        Args:
-            everyone: Those to choose from.
-            room: How many survive; None: a population.
-        """
-        room = room or self._population
+    def survivors(self, everyone: Sequence[Individual]) -> list[Individual]:
+        """The best, at most a population of them. May draw from numpy's global generator."""
         # Constraint domination (Deb et al. 2002): who failed survives only where those who did not leave room.
         pool = sorted((i for i in everyone if not i.failed), key=lambda individual: individual.order)
-        left = room - len(pool)
-        if left > 0:
-            pool += sorted((i for i in everyone if i.failed), key=lambda i: (i.total, i.order))[:left]
-        size = min(room, len(pool))
+        room = self._population - len(pool)
+        if room > 0:
+            pool += sorted((i for i in everyone if i.failed), key=lambda i: (i.total, i.order))[:room]
+        size = min(self._population, len(pool))
         if self._name == "ibea":
             losses = indicator_losses(-np.array([individual.fitness.wvalues for individual in pool]))
             for individual, loss in zip(pool, losses.tolist(), strict=True):

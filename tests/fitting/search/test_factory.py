@@ -70,11 +70,9 @@ def test_an_unknown_search() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"eta": 3.0}, r"'ibea' has the options crossover_eta, .*admission_ratio, founders, growth, got 'eta'"),
+        ({"eta": 3.0}, r"'ibea' has the options crossover_eta, .*admission_ratio, got 'eta'"),
         ({"crossover_eta": "high"}, r"'crossover_eta' of the search 'ibea' is like 10.0 by default, got 'high'"),
         ({"crossover_eta": True}, "is like 10.0 by default, got True"),
-        ({"founders": 0}, "an evolution begins with one founder or more, got 0"),
-        ({"growth": 0}, "grows with every newcomer or less often, got 0"),
     ],
 )
 def test_unknown_options(options: dict[str, object], message: str) -> None:
