@@ -146,8 +146,9 @@ def run_ours(
     goal_total: float,
     segment_length_um: float,
     absolute_tolerance: float,
+    population: int = 50,
 ) -> OurRun:
-    """Our search with its defaults (asynchronous IBEA, population 50), at a chosen fidelity.
+    """Our search with its defaults (asynchronous IBEA), at a chosen fidelity.
 
     Args:
         problem: What to fit.
@@ -157,15 +158,14 @@ def run_ours(
             have it at the fidelity of the search and are the best so far.
         segment_length_um: Longest segment while searching (um).
         absolute_tolerance: Of the variable time step while searching.
+        population: Size of the population.
     """
     watcher = _Holders()
     model = dataclasses.replace(problem.model, segment_length_um=segment_length_um)
     settings = dataclasses.replace(problem.settings, absolute_tolerance=absolute_tolerance)
     pool = _Here(lambda: CellEvaluator(model, problem.targets, settings))
     objectives = tuple(problem.targets.objectives)
-    search = make_search(
-        "ibea", model.dimensions, objectives, SearchSettings(population=50), seed, problem.targets.groups
-    )
+    search = make_search("ibea", model.dimensions, objectives, SearchSettings(population), seed, problem.targets.groups)
     confirmation = _Confirmation(problem, watcher, goal_total, pool)
     with tempfile.TemporaryDirectory(prefix="rheobase-search-") as folder:
         record = EvaluationRecord(Path(folder), [dimension.name for dimension in model.dimensions], objectives)

@@ -39,7 +39,7 @@ class Budget:
     """What BluePyOpt is given, and how coarsely we search.
 
     Attributes:
-        offspring: BluePyOpt's offspring, and its population.
+        offspring: Its offspring and population; ours has the same population.
         generations: Its generations after the first.
         segment_length_um: Longest segment of our search (um).
         absolute_tolerance: Of the variable time step of our search.
@@ -63,7 +63,8 @@ def compare(problem: Problem, budget: Budget, seed: int, keep: Path | None) -> d
     """One seed of both."""
     peer = _peer(problem, budget, seed, keep)
     goal = _goal(problem, peer)
-    ours = run_ours(problem, seed, peer.cpu_seconds, goal, budget.segment_length_um, budget.absolute_tolerance)
+    coarse = budget.segment_length_um, budget.absolute_tolerance
+    ours = run_ours(problem, seed, peer.cpu_seconds, goal, *coarse, population=budget.offspring)
     reached = ours.reached
     ratio = 0.0 if reached is None else peer.cpu_seconds / reached.cpu_seconds
     print(
