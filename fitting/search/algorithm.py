@@ -21,6 +21,7 @@ class Setup:
         early_end: Whether evaluations may be ended early. Where this needs a rule of selection of its own, the rule
             holds whether they are ended or not.
         deterministic: Whether outcomes come by whole generations.
+        objectives: Number of objectives.
     """
 
     dimensions: int
@@ -30,6 +31,7 @@ class Setup:
     start: tuple[tuple[float, ...], ...] = ()
     early_end: bool = True
     deterministic: bool = False
+    objectives: int = 1
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,8 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rheobase.fitting.search.algorithm import Proposal
-from rheobase.fitting.search.positions import first_positions
+from rheobase.fitting.search.founders import Founders
 from rheobase.fitting.search.randomness import LentRandomness
 from rheobase.fitting.search.selection import Individual, Selection, admission_limit
 
@@ -32,12 +30,22 @@ class EvolutionOptions:
         mutation_probability: Chance of each parameter to mutate.
         admission_ratio: A newcomer with a total above this many times the median total of the population is not
             admitted to selection, where evaluations may end early.
+        founder_part: A random first model with a total above this part of the largest total there is, a failure in
+            every objective, is replaced by another, where evaluations may end early.
     """
 
     crossover_eta: float = 10.0
     mutation_eta: float = 20.0
     mutation_probability: float = 0.25
     admission_ratio: float = 2.0
+    founder_part: float = 0.125
+
+
+@dataclass(frozen=True)
+class _Proposal(Proposal):
+    """A proposal that may belong to the first population."""
+
+    founder: bool = False
 
 
 class Evolution:
@@ -51,8 +59,9 @@ class Evolution:
     score zero there, and then nobody dominates it; and a population that holds on to extremes accepts nearly anything
     that is new in one group. So a newcomer must in addition come near to the others in the sum of its scores, which is
     what models are chosen by in the end: its total may be at most `admission_ratio` times the median total of the
-    population that it was bred from, once that is complete and free of failures. This is a rule of this search, applied
-    whether evaluations end early or not; what was selected is therefore the same in both cases.
+    population that it was bred from, once that is complete and free of failures; before that, see `Founders`. This is a
+    rule of this search, applied whether evaluations end early or not; what was selected is therefore the same in both
+    cases.
 
     Args:
         setup: What it works on; the population is 50 unless given.
@@ -71,7 +80,8 @@ class Evolution:
         self._newcomers: list[Individual] = []
         self._learnt = 0
         self._limit = math.inf
-        self._waiting = first_positions(setup, self._population, np.random.default_rng(setup.seed))
+        self._founders = Founders(setup, self._population, options.founder_part if setup.early_end else math.inf)
+        self._waiting: list[tuple[float, ...]] = []
 
     @property
     def generation_size(self) -> int:
@@ -83,17 +93,21 @@ class Evolution:
         """Never: mutations go on."""
         return False
 
-    def propose(self) -> Proposal:
+    def propose(self) -> _Proposal:
         """The first population, then children."""
+        if self._founders.wanted:
+            return _Proposal(*self._founders.propose(), founder=True)
         if not self._waiting:
             if len(self._newcomers) >= max(1.0, _NEWCOMERS_PER_SELECTION * self._population):
                 self._select()
             self._waiting = self._breed()
-        return Proposal(self._waiting.pop(0), self._limit)
+        return _Proposal(self._waiting.pop(0), self._limit)
 
-    def learn(self, proposal: Proposal, outcome: Outcome) -> None:
+    def learn(self, proposal: _Proposal, outcome: Outcome) -> None:
         """A newcomer, unless it is rejected."""
         if outcome.rejected:
+            if proposal.founder:
+                self._founders.reject()
             return
         newcomer = Individual(proposal.position)
         self._selection.judge(newcomer, outcome, self._learnt)

@@ -109,6 +109,7 @@ def make_search(
         start=tuple(tuple(float(place) for place in position) for position in start),
         early_end=settings.early_end,
         deterministic=settings.deterministic,
+        objectives=len(objectives),
     )
     algorithm = RestartingAlgorithm(lambda setup: kind.make(setup, options), setup, settings.restarts)
     return UnitCubeSearch(dimensions, objectives, algorithm, settings.deterministic, groups)

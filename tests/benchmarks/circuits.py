@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rheobase.fitting.circuits.blueprint import CircuitBlueprint
 
 AT_ONCE = 2
-_UNSEEN = range(7000, 7005)  # seeds that no tuning has
+UNSEEN = range(7000, 7005)
 _in_process: dict[str, NeuronCircuit] = {}
 
 
@@ -113,10 +113,10 @@ class Workers:
         return responses
 
     def on_unseen_seeds(
-        self, bench: Bench, parameters: Mapping[str, float], duration_ms: float
+        self, bench: Bench, parameters: Mapping[str, float], duration_ms: float, seeds: Iterable[int] = UNSEEN
     ) -> list[CircuitResponse]:
         """Responses with seeds that no tuning has seen; not counted."""
-        trials = [Trial(parameters, seed, duration_ms, 500.0, signals=bench.with_signals) for seed in _UNSEEN]
+        trials = [Trial(parameters, seed, duration_ms, 500.0, signals=bench.with_signals) for seed in seeds]
         return self.simulate(trials, counted=False)
 
     def _absolute(self, trial: Trial) -> Trial:

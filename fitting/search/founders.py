@@ -1,0 +1,58 @@
+"""The first population of an evolution."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase.fitting.search.positions import first_positions
+from rheobase.objectives.scores import FAILURE_SCORE
+
+if TYPE_CHECKING:
+    from rheobase.fitting.search.algorithm import Setup
+
+_DRAWN_AT_MOST = 4  # populations
+
+
+class Founders:
+    """Places to begin with: those given, then random ones, until a population of them is worth breeding from.
+
+    Of random models of a detailed cell most do nothing that was asked for, and some of those take longest to simulate
+    (an axon that fires by itself under a soma that never does). A population that is filled with them costs more than
+    all that the search does afterwards. So a random founder whose total exceeds a small part of the largest total there
+    is, that of a model that fails in every objective, is replaced by another one, and its evaluation may end as soon
+    as that is certain. After four populations of random places whoever comes is taken, so that a search in which all
+    of them are hopeless begins too.
+
+    Args:
+        setup: What the evolution works on.
+        population: Number of founders.
+        part: Largest total of a founder as a part of the largest total there is; infinity admits everyone.
+    """
+
+    def __init__(self, setup: Setup, population: int, part: float) -> None:
+        self._generator = np.random.default_rng(setup.seed)
+        self._waiting = first_positions(setup, population, self._generator)
+        self._given = min(len(set(setup.start)), population)
+        self._dimensions = setup.dimensions
+        self._wanted, self._most = population, population * _DRAWN_AT_MOST
+        self._proposed = 0
+        self._limit = part * setup.objectives * FAILURE_SCORE
+
+    @property
+    def wanted(self) -> bool:
+        """Whether more are wanted, those whose outcomes are awaited counted as if they were admitted."""
+        return self._proposed < self._wanted
+
+    def propose(self) -> tuple[tuple[float, ...], float]:
+        """The next place, and the largest total with which it is admitted."""
+        limited = self._given <= self._proposed < self._most
+        self._proposed += 1
+        place = self._waiting.pop(0) if self._waiting else tuple(self._generator.random(self._dimensions).tolist())
+        return place, self._limit if limited else math.inf
+
+    def reject(self) -> None:
+        """One that was proposed was not admitted."""
+        self._wanted += 1
