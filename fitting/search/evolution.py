@@ -38,7 +38,7 @@ class EvolutionOptions:
     mutation_eta: float = 20.0
     mutation_probability: float = 0.25
     admission_ratio: float = 2.0
-    founder_part: float = 0.125
+    founder_part: float = 0.25
 
 
 @dataclass(frozen=True)
