@@ -361,7 +361,8 @@ class SearchContract(ABC):
             else:
                 distances.append(away)
                 search.tell(candidate.number, dict.fromkeys(OBJECTIVES, 10.0 * away))
-        assert np.percentile(distances[-self.evaluations :], 10) < 0.02  # 0.05 by chance
+        later = np.reshape(distances[self.evaluations :], (2, -1))  # either half: the search may have begun anew
+        assert np.percentile(later, 10, axis=1).min() < 0.02  # 0.05 by chance
 
     def test_who_failed_does_not_lead_the_search(self) -> None:
         """Failures with the best scores: their region is abandoned, though the best of the rest borders on it."""
@@ -388,7 +389,8 @@ class SearchContract(ABC):
     def test_bounds_belong_to_awaited_candidates(self) -> None:
         search = self.search()
         (candidate,) = ask_batch(search, 1)
-        assert search.bound(candidate.number) is None  # as long as anyone may enter
+        bound = search.bound(candidate.number)
+        assert bound is None or not bound.excludes(dict.fromkeys(OBJECTIVES, 10.0))  # nearly anyone may enter
         for number in (-1, 1):
             with pytest.raises(SearchError, match=f"candidate {number} is not awaited"):
                 search.bound(number)
@@ -396,10 +398,11 @@ class SearchContract(ABC):
         with pytest.raises(SearchError, match="candidate 0 is not awaited"):
             search.bound(candidate.number)
 
-    def test_excluded_without_a_bound(self) -> None:
+    def test_excluded_without_reason(self) -> None:
         search = self.search()
         (candidate,) = ask_batch(search, 1)
-        with pytest.raises(SearchError, match="candidate 0 has no bound that could exclude it"):
+        message = "has no bound that could exclude it" if search.bound(0) is None else "is not excluded: its total"
+        with pytest.raises(SearchError, match=f"candidate 0 {message}"):
             search.tell(candidate.number, scores_of(candidate), excluded=True)
         search.tell(candidate.number, scores_of(candidate))
 

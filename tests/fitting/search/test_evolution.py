@@ -5,7 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from rheobase.fitting.evaluation import Candidate
 from rheobase.fitting.search.factory import SearchSettings, make_search
+from rheobase.fitting.search.interface import Search, TotalBound
+from rheobase.objectives.scores import FAILURE_SCORE
 from tests.benchmarks.pareto_problems import PROBLEMS, hypervolume
 from tests.contracts.search import DIMENSIONS, OBJECTIVES, ask_batch
 from tests.fitting.search.driving import cube, minimise, names, place_of
@@ -50,9 +53,8 @@ def test_the_bound_is_twice_the_median_total_of_a_full_population_without_failur
     first = ask_batch(search, 10)
     for total, candidate in enumerate(first, start=1):
         search.tell(candidate.number, {OBJECTIVES[0]: float(total), OBJECTIVES[1]: 0.0}, failed=total == 10)
-    (child,) = ask_batch(search, 1)
-    assert search.bound(child.number) is None  # one of them failed: anyone may enter
-    search.tell(child.number, {OBJECTIVES[0]: 10.0, OBJECTIVES[1]: 0.0})
+    (replacement,) = ask_batch(search, 1)  # of the one that failed
+    search.tell(replacement.number, {OBJECTIVES[0]: 10.0, OBJECTIVES[1]: 0.0})
     for _ in range(2):  # children come in pairs
         (child,) = ask_batch(search, 1)
     bound = search.bound(child.number)
@@ -99,3 +101,61 @@ def test_hypervolume() -> None:
     points = np.array([[0.5, 0.5], [0.25, 0.75], [0.6, 0.6], [2.0, 0.0]])
     assert hypervolume(points, (1.0, 1.0)) == pytest.approx(0.25 + 0.25 * 0.25)
     assert PROBLEMS["DTLZ2"].front == pytest.approx(1.1**3 - 4.0 / 3.0 * math.pi / 8.0)
+
+
+def _largest_total(search: Search, candidate: Candidate) -> float:
+    bound = search.bound(candidate.number)
+    return bound.largest_total if isinstance(bound, TotalBound) else math.inf
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_hopeless_founders_are_replaced(algorithm: str) -> None:
+    """By random places, as long as there are fewer than a population; children come of those admitted alone."""
+    search = make_search(algorithm, cube(3), names(2), SearchSettings(8), 1)
+    limit = 0.25 * 2 * FAILURE_SCORE
+    admitted = 0
+    while admitted < 8:
+        (candidate,) = ask_batch(search, 1)
+        assert _largest_total(search, candidate) == limit
+        hopeful = place_of(candidate)[0] < 0.4
+        search.tell(candidate.number, dict.fromkeys(names(2), 1.0 if hopeful else FAILURE_SCORE))
+        admitted += int(hopeful)
+    children = [place_of(candidate)[0] for candidate in ask_batch(search, 20)]
+    assert np.mean(np.array(children) < 0.45) > 0.7  # 0.45 by chance
+
+
+def test_what_is_ended_early_does_not_change_the_founders() -> None:
+    def asked(excluded: bool) -> list[dict[str, float]]:
+        search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1)
+        candidates = []
+        for number in range(60):
+            (candidate,) = ask_batch(search, 1)
+            candidates.append(candidate.parameters)
+            hopeless = number < 30 and number % 3 > 0
+            scores = {"f0": FAILURE_SCORE, "f1": 9.0} if hopeless else {"f0": 1.0 + number % 5, "f1": 2.0}
+            if hopeless and excluded:
+                search.tell(candidate.number, {"f0": FAILURE_SCORE}, excluded=True)
+            else:
+                search.tell(candidate.number, scores)
+        return candidates
+
+    assert asked(excluded=True) == asked(excluded=False)
+
+
+def test_after_four_populations_of_hopeless_founders_whoever_comes_is_taken() -> None:
+    search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1)
+    limits = []
+    for _ in range(4 * 8 + 8 + 1):
+        (candidate,) = ask_batch(search, 1)
+        limits.append(_largest_total(search, candidate))
+        search.tell(candidate.number, dict.fromkeys(names(2), FAILURE_SCORE))
+    assert limits[:32] == [0.25 * 2 * FAILURE_SCORE] * 32
+    assert limits[32:40] == [math.inf] * 8
+    assert limits[40] == 2.0 * 2 * FAILURE_SCORE  # a child: twice the median
+
+
+def test_places_to_start_from_are_admitted_whatever_their_scores() -> None:
+    start = [(0.1, 0.2, 0.3), (0.4, 0.5, 0.6)]
+    search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1, start=start)
+    limits = [_largest_total(search, candidate) for candidate in ask_batch(search, 3)]
+    assert limits == [math.inf, math.inf, 0.25 * 2 * FAILURE_SCORE]

@@ -70,7 +70,7 @@ def test_an_unknown_search() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"eta": 3.0}, r"'ibea' has the options crossover_eta, .*admission_ratio, got 'eta'"),
+        ({"eta": 3.0}, r"'ibea' has the options crossover_eta, .*admission_ratio, founder_part, got 'eta'"),
         ({"crossover_eta": "high"}, r"'crossover_eta' of the search 'ibea' is like 10.0 by default, got 'high'"),
         ({"crossover_eta": True}, "is like 10.0 by default, got True"),
     ],

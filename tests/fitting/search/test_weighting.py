@@ -54,7 +54,8 @@ def test_a_bound_is_asked_with_plain_scores_and_may_travel() -> None:
 
 
 def test_without_bound_there_is_none() -> None:
-    search = WeightedSearch(_search(), WEIGHTS)
+    unbounded = make_search("ibea", DIMENSIONS, OBJECTIVES, SearchSettings(10, early_end=False), 1)
+    search = WeightedSearch(unbounded, WEIGHTS)
     (first,) = ask_batch(search, 1)
     assert search.bound(first.number) is None
 
