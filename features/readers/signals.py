@@ -119,7 +119,10 @@ def library(name: str, extra: str, path: Path) -> ModuleType:
         RecordingError: It is not installed.
     """
     try:
-        return importlib.import_module(name)
+        try:
+            return importlib.import_module(name)
+        except FileExistsError:  # another process has just made the folder that myokit wants in the user's home
+            return importlib.import_module(name)
     except ImportError as error:
         raise RecordingError(
             f"{path}: reading {path.suffix} files needs {name.split('.')[0]}, which is not there ({error}); "

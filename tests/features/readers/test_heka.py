@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from rheobase.features.readers.heka import HekaReader
 from tests.contracts.reader import ReaderContract
 from tests.features.readers.heka_files import Series, write_heka
 
-pytest.importorskip("myokit", reason="needs myokit: pip install 'rheobase[heka]'")
+# Not imported here: the first import makes a folder, and two processes that collect tests would be in each other's way.
+if importlib.util.find_spec("myokit") is None:
+    pytest.skip("needs myokit: pip install 'rheobase[heka]'", allow_module_level=True)
 
 CURRENT = np.where((np.arange(400) > 100) & (np.arange(400) < 300), 1e-10, -2e-11) * np.array([[1.0], [2.0]])
 VOLTAGE = -0.07 + 1e8 * CURRENT
@@ -127,3 +130,18 @@ def test_myokit_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(RecordingError, match=r"reading \.dat files needs myokit.*pip install 'rheobase\[heka\]'"):
         list(read_sweeps(tmp_path / "C1.dat"))
+
+
+def test_another_process_makes_the_folder_of_myokit_at_the_same_moment(tmp_path, monkeypatch):
+    write_heka(tmp_path / "C1.dat", {"E-1": [STEPS]})
+    found, asked = importlib.import_module, []
+
+    def in_the_way(name: str) -> object:
+        asked.append(name)
+        if asked == ["myokit.formats.heka"]:
+            raise FileExistsError("the folder of myokit")
+        return found(name)
+
+    monkeypatch.setattr(importlib, "import_module", in_the_way)
+    assert len(list(read_sweeps(tmp_path / "C1.dat"))) == 2
+    assert asked.count("myokit.formats.heka") == 2
