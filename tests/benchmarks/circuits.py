@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rheobase.fitting.circuits.blueprint import CircuitBlueprint
 
 AT_ONCE = 2
-UNSEEN = range(7000, 7005)
+_UNSEEN = range(7000, 7005)  # seeds that no tuning has
 _in_process: dict[str, NeuronCircuit] = {}
 
 
@@ -113,7 +113,7 @@ class Workers:
         return responses
 
     def on_unseen_seeds(
-        self, bench: Bench, parameters: Mapping[str, float], duration_ms: float, seeds: Iterable[int] = UNSEEN
+        self, bench: Bench, parameters: Mapping[str, float], duration_ms: float, seeds: Iterable[int] = _UNSEEN
     ) -> list[CircuitResponse]:
         """Responses with seeds that no tuning has seen; not counted."""
         trials = [Trial(parameters, seed, duration_ms, 500.0, signals=bench.with_signals) for seed in seeds]

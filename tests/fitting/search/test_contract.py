@@ -34,6 +34,7 @@ class ByName(SearchContract):
 
 class TestIbea(ByName):
     name = "ibea"
+    limits_founders = True
 
 
 class TestIbeaDeterministic(TestIbea):
@@ -42,6 +43,7 @@ class TestIbeaDeterministic(TestIbea):
 
 class TestNsga2(ByName):
     name = "nsga2"
+    limits_founders = True
 
 
 class TestNsga2Deterministic(TestNsga2):
@@ -50,6 +52,7 @@ class TestNsga2Deterministic(TestNsga2):
 
 class TestNsga3(ByName):
     name = "nsga3"
+    limits_founders = True
 
 
 class TestNsga3Deterministic(TestNsga3):
@@ -94,6 +97,8 @@ class TestRestarting(ByName):
     """Restarts every now and then, with more and more candidates in a generation."""
 
     name = "ibea"
+    limits_founders = True
+    rounds_after_failures = 4  # after three it has just begun anew
     population = 10
     restarts = Restarts(after=60, growth=2.0)
     larger = 16.0

@@ -142,16 +142,18 @@ def test_what_is_ended_early_does_not_change_the_founders() -> None:
     assert asked(excluded=True) == asked(excluded=False)
 
 
-def test_after_four_populations_of_hopeless_founders_whoever_comes_is_taken() -> None:
+@pytest.mark.parametrize(("failed", "of_a_child"), [(False, 2.0 * 2 * FAILURE_SCORE), (True, math.inf)])
+def test_after_four_populations_of_hopeless_founders_whoever_comes_is_taken(failed: bool, of_a_child: float) -> None:
+    """A child's bound is twice the median then; there is none while one of the population has failed."""
     search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1)
     limits = []
     for _ in range(4 * 8 + 8 + 1):
         (candidate,) = ask_batch(search, 1)
         limits.append(_largest_total(search, candidate))
-        search.tell(candidate.number, dict.fromkeys(names(2), FAILURE_SCORE))
+        search.tell(candidate.number, dict.fromkeys(names(2), FAILURE_SCORE), failed)
     assert limits[:32] == [0.25 * 2 * FAILURE_SCORE] * 32
     assert limits[32:40] == [math.inf] * 8
-    assert limits[40] == 2.0 * 2 * FAILURE_SCORE  # a child: twice the median
+    assert limits[40] == of_a_child
 
 
 def test_places_to_start_from_are_admitted_whatever_their_scores() -> None:
