@@ -91,7 +91,7 @@ def _recordings(campaign: Campaign, model: CellModel) -> str:
         virtual = hidden_parameters(campaign, config.surrogates, model)
         return f"surrogates, {len(virtual)} virtual cells"
     assert config.folder is not None  # the schema asks for one or the other
-    folder = build_folder(campaign, config.folder)
+    folder = build_folder(campaign, config.folder[0])
     progress = RecordingBar()
     cells: dict[str, None] = {}
     sweeps = 0
@@ -104,7 +104,7 @@ def _recordings(campaign: Campaign, model: CellModel) -> str:
     finally:
         progress.close()
     shown = ", ".join([*list(cells)[:6], *(["..."] if len(cells) > 6 else [])])
-    return f"{sweeps} sweeps of {len(cells)} cells in {folder.folder} ({shown})"
+    return f"{sweeps} sweeps of {len(cells)} cells in {folder} ({shown})"
 
 
 def _simulated_s(campaign: Campaign) -> float:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rheobase.campaigns.schema import MeasurementKeys
     from rheobase.features.extraction import Extraction
     from rheobase.features.layout import RecordingFolder
@@ -18,7 +20,7 @@ _REMARKS_SHOWN = 6
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folders", metavar="FOLDER ...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", default=Path("targets.json"), type=click.Path(path_type=Path), help="File of the targets.")
 @click.option("--page", type=click.Path(path_type=Path), help="HTML page; by default beside the targets.")
 @click.option("--no-page", is_flag=True, help="Write no page.")
@@ -29,7 +31,7 @@ _REMARKS_SHOWN = 6
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. features.spike_threshold='-30 mV'.")
 @click.option("--workers", type=click.IntRange(min=1), help="Number of processes; by default all cores.")
 def extract(
-    folder: Path,
+    folders: tuple[Path, ...],
     out: Path,
     page: Path | None,
     no_page: bool,
@@ -40,8 +42,9 @@ def extract(
     overrides: tuple[str, ...],
     workers: int | None,
 ) -> None:
-    """Measure the recordings in FOLDER and write targets, and a page with every sweep.
+    """Measure the recordings in one FOLDER or several and write targets, and a page with every sweep.
 
+    In each folder files are named alike, and no cell is in two of them.
     Without further options every protocol that holds steps gives its standard features in % of each cell's rheobase.
     """
     from rheobase.campaigns.loading import find_campaign, load_measurement
@@ -51,8 +54,8 @@ def extract(
         chosen.append(f"recordings.files={json.dumps(files)}")
     if junction_potential is not None:
         chosen.append(f"recordings.junction_potential={json.dumps(junction_potential)}")
-    keys = load_measurement(folder, None if like is None else find_campaign(str(like)), chosen)
-    click.echo(extract_to_files(keys, folder, Outputs.beside(out, page, no_page, cells), workers))
+    keys = load_measurement(folders, None if like is None else find_campaign(str(like)), chosen)
+    click.echo(extract_to_files(keys, folders, Outputs.beside(out, page, no_page, cells), workers))
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,12 @@ class Outputs:
         return cls(targets, where, targets.with_name(f"{targets.stem}_cells") if cells else None)
 
 
-def extract_to_files(keys: MeasurementKeys, folder: Path, outputs: Outputs, workers: int | None) -> str:
+def extract_to_files(keys: MeasurementKeys, folders: Sequence[Path], outputs: Outputs, workers: int | None) -> str:
     """Extract, and write targets, targets of cells and page.
 
     Args:
         keys: What to measure.
-        folder: Where the recordings are, for the page's title.
+        folders: Where the recordings are, for the page's title.
         outputs: What to write.
         workers: Number of processes; None: all cores.
 
@@ -119,7 +122,7 @@ def extract_to_files(keys: MeasurementKeys, folder: Path, outputs: Outputs, work
     from rheobase.campaigns.progress import RecordingBar
     from rheobase.features.folder_extraction import extract_folder
 
-    layout, plan = build_folder(keys, folder), replace(build_plan(keys), every_sweep=outputs.page is not None)
+    layout, plan = build_folder(keys, folders[0]), replace(build_plan(keys), every_sweep=outputs.page is not None)
     progress = RecordingBar()
     try:
         extraction = extract_folder(layout, plan, workers or os.cpu_count() or 1, progress.cell)
@@ -129,7 +132,7 @@ def extract_to_files(keys: MeasurementKeys, folder: Path, outputs: Outputs, work
     if keys.features.cell is not None and outputs.cells is None:
         said.append(f"features.cell ({keys.features.cell}) is for fitting: these are the targets of all; see --cells")
     if outputs.page is not None:
-        _write_page(outputs.page, folder.resolve().name, layout, extraction)
+        _write_page(outputs.page, ", ".join(folder.resolve().name for folder in folders), layout, extraction)
         said.append(f"Page: {outputs.page}")
     return "\n".join(said)
 

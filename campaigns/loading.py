@@ -106,11 +106,13 @@ def load_any_campaign(path: Path, overrides: Sequence[str] = ()) -> Campaign | C
     return _validated(CircuitCampaign, content, path, overrides)
 
 
-def load_measurement(recordings: Path, like: Path | None = None, overrides: Sequence[str] = ()) -> MeasurementKeys:
-    """What to measure in a folder of recordings.
+def load_measurement(
+    recordings: Sequence[Path], like: Path | None = None, overrides: Sequence[str] = ()
+) -> MeasurementKeys:
+    """What to measure in folders of recordings.
 
     Args:
-        recordings: The folder.
+        recordings: The folders.
         like: A campaign file whose sections `recordings` and `features` hold; None: everything as by default.
         overrides: "key=value" with dots between nested keys, as of `--set`.
 
@@ -128,8 +130,8 @@ def load_measurement(recordings: Path, like: Path | None = None, overrides: Sequ
         content["recordings"] = CommentedMap()
     if isinstance(content["recordings"], dict):  # else validation says what is wrong
         content["recordings"].pop("surrogates", None)
-        content["recordings"]["folder"] = str(recordings.absolute())
-    return _validated(MeasurementKeys, content, like or recordings, overrides)
+        content["recordings"]["folder"] = [str(folder.absolute()) for folder in recordings]
+    return _validated(MeasurementKeys, content, like or recordings[0], overrides)
 
 
 def _validated(kind: type[Keys], content: Any, path: Path, overrides: Sequence[str]) -> Keys:
@@ -229,9 +231,11 @@ def _make_absolute(content: Any, place: tuple[str, ...], base: Path) -> None:
                 _make_absolute(inner, place[depth + 1 :], base)
             return
         section = section.get(key) if isinstance(section, dict) else None
-    if isinstance(section, dict) and isinstance(section.get(place[-1]), str):
-        value = Path(section[place[-1]]).expanduser()
-        section[place[-1]] = str(value if value.is_absolute() else base / value)
+    value = section.get(place[-1]) if isinstance(section, dict) else None
+    if isinstance(value, str):
+        section[place[-1]] = str(base / Path(value).expanduser())  # an absolute path stays as it is
+    elif isinstance(value, list) and all(isinstance(path, str) for path in value):
+        value[:] = [str(base / Path(path).expanduser()) for path in value]
 
 
 def _make_starts_absolute(content: Any, base: Path) -> None:

@@ -43,10 +43,18 @@ class Surrogates(Section):
     protocols: dict[str, SurrogateProtocol]
 
 
+def _several(value: object) -> object:
+    """One folder, or a list of them."""
+    return [value] if isinstance(value, str | Path) else value
+
+
+Folders = Annotated[tuple[Path, ...], Field(min_length=1), BeforeValidator(_several)]
+
+
 class Recordings(Section):
     """Where recordings come from."""
 
-    folder: Path | None = None
+    folder: Folders | None = None
     files: str | None = None
     table: str | None = None
     junction_potential: Millivolts = 0.0

@@ -15,21 +15,23 @@ SCHEMA = "rheobase.sweeps/1"
 
 
 def write_sweeps(sweeps: Mapping[str, Sequence[SweepMeasurement]], path: Path) -> None:
-    """Write the sweeps of every target protocol."""
-    listed = {
-        name: [
-            {
-                "cell": sweep.cell,
-                "protocol": sweep.protocol,
-                "sweep": sweep.sweep,
-                "onset_ms": sweep.step.onset_ms,
-                "amplitude_nA": sweep.step.amplitude_nA,
-            }
-            for sweep in found
-        ]
-        for name, found in sweeps.items()
+    """Write the sweeps of every target protocol, those of one in memory at a time."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f'{{"schema": {json.dumps(SCHEMA)}, "sweeps": {{')
+        for place, (name, found) in enumerate(sweeps.items()):
+            lines = ",\n  ".join(json.dumps(_entry(sweep), allow_nan=False) for sweep in found)
+            file.write(f"{',' if place else ''}\n {json.dumps(name)}: [\n  {lines}]")
+        file.write("}}\n")
+
+
+def _entry(sweep: SweepMeasurement) -> dict[str, object]:
+    return {
+        "cell": sweep.cell,
+        "protocol": sweep.protocol,
+        "sweep": sweep.sweep,
+        "onset_ms": sweep.step.onset_ms,
+        "amplitude_nA": sweep.step.amplitude_nA,
     }
-    path.write_text(json.dumps({"schema": SCHEMA, "sweeps": listed}, indent=1, allow_nan=False), encoding="utf-8")
 
 
 def read_sweeps(path: Path) -> dict[str, list[dict[str, object]]]:

@@ -12,6 +12,7 @@ from rheobase.features.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rheobase.features.layout import RecordingFolder
     from rheobase.features.reading_report import ReadingReport
@@ -36,25 +37,38 @@ class FilesByCell:
         cells: Names of the cells, sorted.
 
     Raises:
-        RecordingError: As `read_recordings`.
+        RecordingError: As `read_recordings`, or a cell is in two folders.
     """
 
     def __init__(self, folder: RecordingFolder, report: ReadingReport) -> None:
         self._shelf: Shelf[RecordingFile] = Shelf()
-        to_be_opened = []
-        for file in find_files(folder.folder, folder.pattern, folder.table):
-            if "cell" in file.names:
-                self._shelf.put(file.names["cell"], file)
-            else:
-                to_be_opened.append(file)
-        for file in sorted(to_be_opened, key=_path_key):
-            try:
-                for cell in file.cells():
-                    self._shelf.put(cell, file)
-            except RecordingError as error:
-                report.leave_out(error)
+        self._folders: dict[str, Path] = {}
+        for root in folder.folders:
+            to_be_opened: list[RecordingFile] = []
+            for file in find_files(root, folder.pattern, folder.table):
+                if "cell" in file.names:
+                    self._put(file.names["cell"], file, root)
+                else:
+                    to_be_opened.append(file)
+            for file in sorted(to_be_opened, key=_path_key):
+                try:
+                    cells = file.cells()
+                except RecordingError as error:
+                    report.leave_out(error)
+                    continue
+                for cell in sorted(cells):
+                    self._put(cell, file, root)
         kept = _kept_cells(set(self._shelf.names), folder)
         self.cells = tuple(sorted(kept, key=lambda name: (natural_key(name), name)))
+
+    def _put(self, cell: str, file: RecordingFile, root: Path) -> None:
+        first = self._folders.setdefault(cell, root)
+        if first != root:
+            raise RecordingError(
+                f"the cell '{cell}' is in {first} and in {root}: it may be one cell, or two of one name; give a folder "
+                "above them instead, with a pattern of files whose {cell} tells which (--files, or recordings.files)"
+            )
+        self._shelf.put(cell, file)
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -75,5 +89,5 @@ def _kept_cells(cells: set[str], folder: RecordingFolder) -> set[str]:
     missing = [cell for cell in folder.cells if cell not in cells]
     if missing:
         there = ", ".join(sorted(cells, key=natural_key))
-        raise RecordingError(f"{folder.folder}: no cell '{missing[0]}'; the cells there are {there}")
+        raise RecordingError(f"{folder}: no cell '{missing[0]}'; the cells there are {there}")
     return set(folder.cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -152,7 +153,7 @@ def _why_unknown(cell: CellMeasurement, plan: ExtractionPlan) -> str:
 
 def _too_coarse(group: Group) -> list[str]:
     """Which sweeps of a group are sampled too coarsely for the shapes that are wanted of it."""
-    found = [sweep for sweep, _ in group.sweeps if sweep.too_coarse]
+    found = [sweep for sweep in group.sweeps if sweep.too_coarse]
     if not found:
         return []
     features = dict.fromkeys(name for sweep in found for name in sweep.too_coarse)
@@ -169,12 +170,11 @@ def _too_coarse(group: Group) -> list[str]:
 
 def _threshold_duration(everything: MeasuredCells, usable: Container[str], plan: ExtractionPlan) -> float:
     """Median length of the steps that define the rheobase, of all stimuli where there are none (ms)."""
-    defining: list[float] = []
-    others: list[float] = []
+    defining, others = array("d"), array("d")
     for cell in everything:
         if cell.cell in usable:
-            defining += [sweep.step.duration_ms for sweep in defining_steps(cell.sweeps, plan.rheobase)]
-            others += [sweep.step.duration_ms for sweep in cell.sweeps]
+            defining.extend(sweep.step.duration_ms for sweep in defining_steps(cell.sweeps, plan.rheobase))
+            others.extend(sweep.step.duration_ms for sweep in cell.sweeps)
     return float(round(float(np.median(defining or others)), 1))
 
 

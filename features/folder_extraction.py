@@ -76,7 +76,7 @@ def _measure(
             measured = _measure_cell(files, folder, plan, report)
             if measured is not None:
                 yield measured
-    report.check_found(folder.folder, folder.protocols)
+    report.check_found(str(folder), folder.protocols)
 
 
 def _measure_in_processes(
@@ -101,7 +101,7 @@ def _measure_in_processes(
                         yield measured
         except BrokenProcessPool:
             raise RecordingError(
-                f"{folder.folder}: a process that read recordings died, perhaps of too little memory; "
+                f"{folder}: a process that read recordings died, perhaps of too little memory; "
                 "try with a single process"
             ) from None
         finally:

@@ -22,16 +22,16 @@ def stimulus_of(group: Group) -> ProtocolStimulus:
 
     Currents are in % of each cell's rheobase where the level is.
     """
-    first = group.sweeps[0][0].stimulus
+    first = group.sweeps[0].stimulus
     request = group.request
     pieces = []
     for place in range(len(first.pieces)):
-        found = [(sweep.stimulus, sweep.stimulus.pieces[place], rheobase) for sweep, rheobase in group.sweeps]
-        scales = [_scale(group.level, rheobase) for *_, rheobase in found]
-        ends = float(np.mean([scale * piece.end_nA for scale, (_, piece, _) in zip(scales, found, strict=True)]))
-        starts = float(np.mean([scale * piece.start_nA for scale, (_, piece, _) in zip(scales, found, strict=True)]))
-        onset_ms = _rounded_median([piece.onset_ms - stimulus.onset_ms for stimulus, piece, _ in found])
-        offset_ms = _rounded_median([piece.offset_ms - stimulus.onset_ms for stimulus, piece, _ in found])
+        found = [(sweep.stimulus.pieces[place], sweep.stimulus.onset_ms) for sweep in group.sweeps]
+        scales = [_scale(group.level, sweep.rheobase_nA) for sweep in group.sweeps]
+        ends = float(np.mean([scale * piece.end_nA for scale, (piece, _) in zip(scales, found, strict=True)]))
+        starts = float(np.mean([scale * piece.start_nA for scale, (piece, _) in zip(scales, found, strict=True)]))
+        onset_ms = _rounded_median([piece.onset_ms - begin_ms for piece, begin_ms in found])
+        offset_ms = _rounded_median([piece.offset_ms - begin_ms for piece, begin_ms in found])
         pieces.append(TargetPiece(onset_ms, offset_ms - onset_ms, starts, ends))
     whole = ProtocolStimulus(tuple(pieces), group.level.unit)
     main = None if request.amplitude_piece is None else min(request.amplitude_piece, len(pieces) - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -84,9 +85,10 @@ def intrinsic_targets(
 def values_of(group: Group, feature: FeatureRequest) -> dict[str, list[tuple[str, float]]]:
     """Sweep and value of a feature, by cell; sweeps that do not have it are absent."""
     values: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for sweep, _ in group.sweeps:
-        value = sweep.values(group.request).get(feature.label)
-        if value is not None:
+    place = group.selection.labels.index(feature.label)
+    for sweep in group.sweeps:
+        value = sweep.values[place]
+        if not math.isnan(value):
             values[sweep.cell].append((f"{sweep.protocol} {sweep.sweep}", value))
     return dict(values)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.features.cell_measurement import in_level, requests_of
+from rheobase.features.grouped_sweeps import GroupedSweep, grouped
 from rheobase.features.requests import ProtocolRequest, standard_request
 from rheobase.features.stimulus_shapes import are_alike, most_usual
 from rheobase.features.sweeps import SweepMeasurement
@@ -56,11 +57,23 @@ class Selection:
             return "its stimulus has another shape than most"
         return None
 
+    def sweeps_of(self, cell: CellMeasurement) -> Iterator[SweepMeasurement]:
+        """The sweeps of a cell that belong to it."""
+        return (sweep for sweep in self.of_level(cell) if self.why_not(sweep.stimulus) is None)
+
     def of_cell(self, cell: CellMeasurement) -> Group:
-        """The sweeps of one cell that belong to it."""
-        rheobase_nA = _rheobase_nA(cell)
-        sweeps = (sweep for sweep in self.of_level(cell) if self.why_not(sweep.stimulus) is None)
-        return Group(self, tuple((sweep, rheobase_nA) for sweep in sweeps))
+        """The same as a group."""
+        return Group(self, tuple(self.keep(sweep, cell) for sweep in self.sweeps_of(cell)))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Features wanted of its level."""
+        return tuple(feature.label for feature in self.request.features_at(self.level.value))
+
+    def keep(self, sweep: SweepMeasurement, cell: CellMeasurement) -> GroupedSweep:
+        """What a group keeps of a sweep of a cell."""
+        rheobase_nA = None if cell.properties is None else cell.properties.rheobase_nA
+        return grouped(sweep, self.request, self.labels, rheobase_nA)
 
 
 @dataclass(frozen=True)
@@ -69,12 +82,12 @@ class Group:
 
     Attributes:
         selection: What belongs to it.
-        sweeps: Sweep and its cell's rheobase (nA; None where unknown), in the order of cells and sweeps.
+        sweeps: In the order of cells and sweeps.
         notes: What was left out of it.
     """
 
     selection: Selection
-    sweeps: tuple[tuple[SweepMeasurement, float | None], ...]
+    sweeps: tuple[GroupedSweep, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -95,7 +108,7 @@ class Group:
     @property
     def amplitude_nA(self) -> float:
         """Mean amplitude above holding (nA)."""
-        return float(np.mean([sweep.amplitude_nA(self.request) for sweep, _ in self.sweeps]))
+        return float(np.mean([sweep.amplitude_nA for sweep in self.sweeps]))
 
 
 class SweepsOfTargets(Mapping[str, tuple[SweepMeasurement, ...]]):
@@ -120,8 +133,8 @@ class SweepsOfTargets(Mapping[str, tuple[SweepMeasurement, ...]]):
 
     def __getitem__(self, name: str) -> tuple[SweepMeasurement, ...]:
         selection = self._selections[name]
-        groups = (selection.of_cell(cell) for cell in self._cells if cell.cell in self._usable)
-        return tuple(sweep for group in groups for sweep, _ in group.sweeps)
+        cells = (cell for cell in self._cells if cell.cell in self._usable)
+        return tuple(sweep for cell in cells for sweep in selection.sweeps_of(cell))
 
 
 def group_sweeps(cells: MeasuredCells, usable: Container[str], plan: ExtractionPlan) -> Iterator[Group]:
@@ -150,18 +163,16 @@ def _all_requests(cells: MeasuredCells, usable: Container[str], plan: Extraction
     return [standard_request(name, float(np.median(found))) for name, found in sorted(durations.items())]
 
 
-def _rheobase_nA(cell: CellMeasurement) -> float | None:
-    return None if cell.properties is None else cell.properties.rheobase_nA
-
-
 def _group(level: Selection, cells: MeasuredCells, usable: Container[str]) -> Group:
-    found = [(sweep, _rheobase_nA(cell)) for cell in cells if cell.cell in usable for sweep in level.of_level(cell)]
-    selection = replace(level, usual=most_usual(sweep.stimulus for sweep, _ in found if sweep.stimulus.kind != "noise"))
+    """The group of a level: what is most usual is known only when all cells were seen once."""
+    stimuli = (sweep.stimulus for cell in cells if cell.cell in usable for sweep in level.of_level(cell))
+    selection = replace(level, usual=most_usual(stimulus for stimulus in stimuli if stimulus.kind != "noise"))
     kept, notes = [], []
-    for sweep, rheobase in found:
-        reason = selection.why_not(sweep.stimulus)
-        if reason is None:
-            kept.append((sweep, rheobase))
-        else:
-            notes.append(f"{selection.name}: {sweep.cell} {sweep.sweep} left out, {reason}")
+    for cell in cells:
+        for sweep in level.of_level(cell) if cell.cell in usable else ():
+            reason = selection.why_not(sweep.stimulus)
+            if reason is None:
+                kept.append(selection.keep(sweep, cell))
+            else:
+                notes.append(f"{selection.name}: {sweep.cell} {sweep.sweep} left out, {reason}")
     return Group(selection, tuple(kept), tuple(notes))

@@ -28,13 +28,14 @@ class RecordingFolder:
     """Where recordings lie and how their files are named.
 
     Attributes:
-        folder: The folder that `pattern` starts from.
+        folder: The folder, or the folders, that `pattern` starts from. No cell may be in two of them: whether it is
+            one cell or two of one name cannot be told.
         pattern: File names below the folder, for example "{cell}-SR-C1/X_{protocol}_ch{channel}_{sweep}.ibw".
             The placeholders cell, protocol, sweep and channel stand for any text without '/', as does '*'; where
             a name can be split in several ways, the placeholders on the left take as little as they can.
             What has no placeholder comes from the file, as in "{cell}.nwb"; a file that does not know its
             cell is a cell of its own, named after the file. None: every readable file below the folder.
-        table: A table in the folder that lists the files and what they are, in place of a pattern (see
+        table: A table in each folder that lists the files and what they are, in place of a pattern (see
             `file_index`).
         junction_potential_mV: Liquid-junction potential (mV), subtracted from every voltage.
         protocols: Keep only these protocols, upper or lower case alike; None keeps all.
@@ -42,13 +43,21 @@ class RecordingFolder:
         strict: Stop at the first unreadable file or sweep; otherwise leave it out and report it.
     """
 
-    folder: Path
+    folder: Path | tuple[Path, ...]
     pattern: str | None = None
     junction_potential_mV: float = 0.0
     protocols: tuple[str, ...] | None = None
     cells: tuple[str, ...] | None = None
     strict: bool = True
     table: str | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All of its folders."""
+        return self.folder if isinstance(self.folder, tuple) else (self.folder,)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.folders))
 
 
 def read_recordings(folder: RecordingFolder, problems: list[str] | None = None) -> Iterator[Recording]:
@@ -84,7 +93,7 @@ def read_cells(folder: RecordingFolder, problems: list[str] | None = None) -> It
         first = next(recordings, None)
         if first is not None:
             yield chain((first,), recordings)
-    report.check_found(folder.folder, folder.protocols)
+    report.check_found(str(folder), folder.protocols)
 
 
 def read_cell(files: CellFiles, folder: RecordingFolder, report: ReadingReport) -> Iterator[Recording]:

@@ -126,6 +126,7 @@ def measure_values(
         trace["I"] = current_nA.tolist()
     with _efel_settings(settings), _quiet():
         found = efel.get_feature_values([trace], list(names), raise_warnings=False)[0]
+        efel.cppcore.getgError()  # eFEL's messages of features that failed pile up in memory until they are fetched
     return {name: np.atleast_1d(np.asarray([] if found[name] is None else found[name], dtype=float)) for name in names}
 
 

@@ -10,7 +10,6 @@ from rheobase.features.errors import NothingFoundError, RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 @dataclass
@@ -57,7 +56,7 @@ class ReadingReport:
         self.sweeps += part.sweeps
         self.recordings += part.recordings
 
-    def check_found(self, folder: Path, wanted: Sequence[str] | None) -> None:
+    def check_found(self, folder: str, wanted: Sequence[str] | None) -> None:
         """Raise NothingFoundError when there was no recording.
 
         Args:

@@ -80,7 +80,7 @@ class Recording:
         return self.time_step_ms * len(self.voltage_mV)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """A current step as it was found in a current trace.
 

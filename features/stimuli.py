@@ -10,7 +10,7 @@ from rheobase.features.recording import Step
 Kind = Literal["step", "pulse", "levels", "pulses", "ramp", "noise"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of current, constant or rising linearly.
 
@@ -32,7 +32,7 @@ class Piece:
         return self.offset_ms - self.onset_ms
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stimulus:
     """A stimulus as it was found in a current trace, or as a model is to get it.
 

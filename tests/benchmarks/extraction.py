@@ -21,10 +21,10 @@ outside of it).
 Prints:
   extraction.cpu_ratio            CPU time of BluePyEfe over ours
   extraction.cpu_ratio_detecting  the same when ours finds the stimuli itself
-  extraction.memory_growth_MB     peak memory for 40 cells minus that for 10, copies under new names (--quick: 64 and 8)
-  extraction.memory_kB_per_cell   slope of the line through the peaks for 10, 40 and 160 cells (--quick: 8 and 64).
-                                  What Python keeps of a cell is about 1 kB (tracemalloc). The peak of a single run
-                                  varies by half a megabyte and the curve flattens: steep to 40 cells, then less
+  extraction.memory_growth_MB     peak memory for 640 cells minus that for 10, copies under new names (--quick: 64 and
+                                  8). The peak of a single run varies by half a megabyte
+  extraction.memory_kB_per_cell   slope of the line through the peaks for 10, 40, 160 and 640 cells (--quick: 8 and 64);
+                                  a cell's name and its line in the targets are about 1 kB
   extraction.speed_up             wall time with one process over that with two, for 60 cells, in full only; of this
                                   machine as loaded as it is
   extraction.largest_speed_up     what that would be with two cores to itself: twice the CPU time with one process over
@@ -132,8 +132,8 @@ def growth_of_memory(scratch: Path, cells: list[Path], copies: tuple[int, ...], 
             runs[number].append(extract("rheobase", folder)["peak_MB"])
     peaks_MB = {number: statistics.median(found) for number, found in runs.items()}
     slope_MB = statistics.linear_regression(list(peaks_MB), list(peaks_MB.values())).slope
-    first, second, *_ = peaks_MB.values()
-    return {"peak_MB_by_cells": peaks_MB, "memory_growth_MB": second - first, "memory_kB_per_cell": 1024.0 * slope_MB}
+    first, *_, last = peaks_MB.values()
+    return {"peak_MB_by_cells": peaks_MB, "memory_growth_MB": last - first, "memory_kB_per_cell": 1024.0 * slope_MB}
 
 
 def speed_up(folder: Path, repetitions: int) -> Found:
@@ -176,7 +176,7 @@ def main() -> None:
     repetitions = options.repetitions or (3 if options.quick else 5)
     with tempfile.TemporaryDirectory() as scratch:
         compared, numbers = compare(link_cells(Path(scratch) / "few", cells, 1), repetitions)
-        copies = (4, 32) if options.quick else (2, 8, 32)
+        copies = (4, 32) if options.quick else (2, 8, 32, 128)
         memory = growth_of_memory(Path(scratch), cells, copies, 2 if options.quick else 3)
         faster = None if options.quick else speed_up(link_cells(Path(scratch) / "most", cells, 12), 3)
     print_table(compared)

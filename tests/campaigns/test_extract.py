@@ -107,6 +107,22 @@ def test_real_recordings(
         assert imread(io.BytesIO(base64.b64decode(picture.partition("base64,")[2]))).std() > 0.05
 
 
+def test_several_folders(real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell in a folder of its own gives what both give in one."""
+    folders = [tmp_path / cell for cell in REAL]
+    for cell, folder in zip(REAL, folders, strict=True):
+        folder.mkdir()
+        (real / f"{cell}-SR-C1").rename(folder / f"{cell}-SR-C1")
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    assert run(monkeypatch, *folders, "--files", PATTERN, "--out", two) == 0
+    for cell, folder in zip(REAL, folders, strict=True):
+        (folder / f"{cell}-SR-C1").rename(real / f"{cell}-SR-C1")
+    assert run(monkeypatch, real, "--files", PATTERN, "--out", one, "--no-page") == 0
+    assert read_targets(two) == read_targets(one)
+    page = Page(two.with_suffix(".html").read_text(encoding="utf-8"))
+    assert "C060109A3, C060114A5" in page.text
+
+
 def test_page_of_tables(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page_path = tmp_path / "seen.html"
     assert run(monkeypatch, tables, "--out", tmp_path / "t.json", "--page", page_path) == 0
@@ -244,9 +260,9 @@ def test_broken_recordings_section_of_a_campaign(tmp_path: Path) -> None:
     campaign = tmp_path / "campaign.yaml"
     campaign.write_text("recordings: 3\n", encoding="utf-8")
     with pytest.raises(CampaignError, match=r"campaign\.yaml, line 1, recordings: "):
-        load_measurement(tmp_path, campaign)
+        load_measurement([tmp_path], campaign)
     campaign.write_text("recordings:\nfeatures: {spike_threshold: -35 mV}\n", encoding="utf-8")
-    assert load_measurement(tmp_path, campaign).features.spike_threshold == -35.0
+    assert load_measurement([tmp_path], campaign).features.spike_threshold == -35.0
 
 
 def test_no_bare_nan(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

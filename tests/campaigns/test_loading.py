@@ -160,11 +160,11 @@ def test_what_follows_from_a_mistake_is_not_told(tmp_path: Path) -> None:
     levels = "features.protocols.IDrest.levels"
     for wrong in ("150", "150 nAm"):
         with pytest.raises(CampaignError, match=rf"^--set {levels}\.0: ") as refused:
-            load_measurement(tmp_path, None, [f"{levels}=[{wrong}]", "features.protocols.IDrest.features=[Spikecount]"])
+            load_measurement([tmp_path], None, [f"{levels}=[{wrong}]", f"{levels[:-7]}.features=[Spikecount]"])
         assert len(str(refused.value).splitlines()) == 1
         assert str(refused.value).count(" got ") == 1
     with pytest.raises(CampaignError, match=r"levels: .* at least 1 item"):
-        load_measurement(tmp_path, None, [f"{levels}=[]", "features.protocols.IDrest.features=[Spikecount]"])
+        load_measurement([tmp_path], None, [f"{levels}=[]", "features.protocols.IDrest.features=[Spikecount]"])
 
 
 @pytest.mark.parametrize("key", ["rheobase", "name", "model"])

@@ -101,6 +101,34 @@ def test_sweeps_are_let_go_as_they_are_taken(folder):
     assert [one() for one in kept] == [None] * 8
 
 
+def test_several_folders_are_one(tmp_path):
+    days = (tmp_path / "day 1", tmp_path / "day 2")
+    for day, cell in zip(days, ("C10", "C2"), strict=True):
+        write_sweep(day, cell, "IV", "1")
+    together = RecordingFolder(days, PATTERN)
+    assert names(together) == [("C2", "IV", "1"), ("C10", "IV", "1")]
+    assert names(replace(together, cells=("C10",))) == [("C10", "IV", "1")]
+    with pytest.raises(RecordingError, match=r"day 1, .*day 2: no cell 'C3'; the cells there are C2, C10"):
+        names(replace(together, cells=("C3",)))
+    with pytest.raises(RecordingError, match=r"the folder of recordings .*day 3 does not exist"):
+        names(RecordingFolder((*days, tmp_path / "day 3"), PATTERN))
+
+
+@pytest.mark.parametrize("pattern", [PATTERN, None])
+def test_a_cell_in_two_folders_is_not_guessed_at(tmp_path, pattern):
+    days = (tmp_path / "day1", tmp_path / "day2")
+    for place, day in enumerate(days):
+        if pattern is None:
+            write_table(day / f"{place}.csv", "# cell: C1\n# protocol: IV\n")
+        else:
+            write_sweep(day, "C1", "IV", str(place))
+    said = r"the cell 'C1' is in .*day1 and in .*day2: it may be one cell, or two of one name; .*recordings\.files"
+    with pytest.raises(RecordingError, match=said):
+        names(RecordingFolder(days, pattern))
+    if pattern is not None:
+        assert names(RecordingFolder(tmp_path, "*/" + PATTERN)) == [("C1", "IV", "0"), ("C1", "IV", "1")]
+
+
 def test_cells_without_recordings_are_left_out(folder):
     write_sweep(folder.folder, "C3", "Ramp", "1")
     found = [[one.protocol for one in cell] for cell in read_cells(replace(folder, protocols=("IV",)))]

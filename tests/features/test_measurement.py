@@ -203,6 +203,14 @@ def test_a_trace_without_the_feature() -> None:
     assert found["voltage_base"] == pytest.approx(-70.0, abs=0.2)
 
 
+def test_messages_of_efel_do_not_pile_up() -> None:
+    """A search measures millions of traces in one process."""
+    silent = made_up(0.05, 0)
+    times_ms = np.arange(len(silent.voltage_mV)) * silent.time_step_ms
+    measure(times_ms, silent.voltage_mV, Step(100.0, 300.0, 0.05, 0.0), ["AP_amplitude"], MeasurementSettings())
+    assert efel.cppcore.getgError() == ""
+
+
 def test_shifting_time_changes_nothing_but_times() -> None:
     recording = made_up(0.2, spikes=6)
     step = step_of(recording)
