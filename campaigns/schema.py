@@ -134,7 +134,9 @@ class Evaluation(Section):
     threshold_precision: Percent = Field(2.0, gt=0)
     largest_current: Nanoamperes = Field(5.0, gt=0)
     stage_limit: float = Field(20.0, gt=0)
+    integrator: Literal["variable", "fixed", "coreneuron"] = "variable"
     absolute_tolerance: float = Field(1e-3, gt=0)
+    time_step: Milliseconds = Field(0.025, gt=0)
     time_limit: Seconds = Field(120.0, gt=0)
 
 
@@ -199,4 +201,6 @@ class Campaign(MeasurementKeys):
                 del search[key]
         del content["search"]["rescored"]
         del content["evaluation"]["time_limit"]
+        if self.evaluation.integrator == "variable":  # what is not used says nothing
+            del content["evaluation"]["integrator"], content["evaluation"]["time_step"]
         return content

@@ -87,8 +87,8 @@ class SearchKeys(Budget):
         start: Where it begins, for example "best 20 of coarse"; as many of them as fit into the population.
         segment_length: Longest segment in this stage; None: the model's.
         absolute_tolerance: Of the variable time step in this stage; None: the evaluation's.
-        time_step: Fixed time step in this stage; None: the variable one. Models are reported as the variable step has
-            them: the best are evaluated again with it, and the report says how the scores differ.
+        time_step: Fixed time step in this stage; None: the evaluation's. Models are reported as the evaluation has
+            them: the best are evaluated again with its integrator, and the report says how the scores differ.
     """
 
     algorithm: str = "ibea"

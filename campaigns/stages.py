@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -37,21 +37,24 @@ class Fidelity:
         segment_length_um: Longest segment (um).
         absolute_tolerance: Of the variable time step.
         time_step_ms: The fixed time step (ms); None: the step is variable.
+        by: What computes fixed steps.
     """
 
     segment_length_um: float
     absolute_tolerance: float
     time_step_ms: float | None = None
+    by: Literal["fixed", "coreneuron"] = "fixed"
 
     def __str__(self) -> str:
         step = f"{self.absolute_tolerance:g}" if self.time_step_ms is None else f"steps of {self.time_step_ms:g} ms"
+        step += " by CoreNEURON" if self.by == "coreneuron" else ""
         return f"{self.segment_length_um:g} um, {step}"
 
     def settings(self, full: EvaluationSettings) -> EvaluationSettings:
         """Those of the full fidelity, with this one's integrator."""
         if self.time_step_ms is None:
             return dataclasses.replace(full, absolute_tolerance=self.absolute_tolerance)
-        return dataclasses.replace(full, integrator="fixed", time_step_ms=self.time_step_ms)
+        return dataclasses.replace(full, integrator=self.by, time_step_ms=self.time_step_ms)
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,10 @@ def model_names(model: CellModel) -> tuple[str, ...]:
 
 def full_fidelity(campaign: Campaign) -> Fidelity:
     """That of the models that a campaign reports."""
-    return Fidelity(campaign.model.segment_length, campaign.evaluation.absolute_tolerance)
+    config, segment_length_um = campaign.evaluation, campaign.model.segment_length
+    if config.integrator == "variable":
+        return Fidelity(segment_length_um, config.absolute_tolerance)
+    return Fidelity(segment_length_um, config.absolute_tolerance, config.time_step, config.integrator)
 
 
 def stage_fidelity(campaign: Campaign, name: str) -> Fidelity:
@@ -134,7 +140,8 @@ def stage_fidelity(campaign: Campaign, name: str) -> Fidelity:
     return Fidelity(
         config.segment_length or full.segment_length_um,
         config.absolute_tolerance or full.absolute_tolerance,
-        config.time_step,
+        config.time_step or full.time_step_ms,
+        full.by,
     )
 
 

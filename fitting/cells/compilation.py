@@ -20,7 +20,10 @@ from rheobase.fitting.cells.mechanisms import Mechanism, content_hash
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_CORENEURON_LIBRARY = "CORENEURONLIB"  # where NEURON looks for it
 _loaded: dict[str, str] = {}  # mechanism name -> hash of its text; a library stays in its process for good
+
+_outside: dict[str, str] = {}  # those that CoreNEURON has
 
 
 def cache_folder() -> Path:
@@ -31,8 +34,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rheobase"
 
 
-def compile_mechanisms(mechanisms: Iterable[Mechanism]) -> Path:
+def compile_mechanisms(mechanisms: Iterable[Mechanism], *, coreneuron: bool = False) -> Path:
     """Shared library of the mechanisms, from the cache or compiled into it.
+
+    Args:
+        mechanisms: In any order.
+        coreneuron: Whether there is to be a library for CoreNEURON beside it.
 
     The key is the content of all files, NEURON's version and the kind of machine; processes that want the same
     library at once wait for the first of them.
@@ -41,21 +48,20 @@ def compile_mechanisms(mechanisms: Iterable[Mechanism]) -> Path:
         ModelError: no C++ compiler, or the compiler's complaint about a file.
     """
     chosen = tuple(sorted(mechanisms, key=lambda item: item.name))
-    key = hashlib.sha256(
-        "\0".join((content_hash(chosen), version("neuron"), platform.machine(), sys.platform)).encode()
-    ).hexdigest()[:24]
+    kind = (content_hash(chosen), version("neuron"), platform.machine(), sys.platform)
+    key = hashlib.sha256("\0".join((*kind, "coreneuron") if coreneuron else kind).encode()).hexdigest()[:24]
     folder = cache_folder() / "mechanisms" / key
     library_record = folder / "library"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not library_record.is_file():  # written last, so a compilation that was killed starts afresh
             shutil.rmtree(folder, ignore_errors=True)
-            library = _compile(chosen, folder)
+            library = _compile(chosen, folder, coreneuron)
             library_record.write_text(str(library.relative_to(folder)))
         return folder / library_record.read_text()
 
 
-def _compile(mechanisms: tuple[Mechanism, ...], folder: Path) -> Path:
+def _compile(mechanisms: tuple[Mechanism, ...], folder: Path, coreneuron: bool) -> Path:
     compilers = [(os.environ.get("CXX") or "c++").split()[0], "c++", "g++"]
     if not any(map(shutil.which, compilers)) or shutil.which("make") is None:
         raise ModelError(
@@ -71,9 +77,10 @@ def _compile(mechanisms: tuple[Mechanism, ...], folder: Path) -> Path:
     if command is None:
         raise ModelError("nrnivmodl, which comes with NEURON, is not on the PATH; reinstall the package neuron")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    run = subprocess.run([command, "mod"], cwd=folder, capture_output=True, text=True, env=environment, check=False)
+    words = [command, *(["-coreneuron"] if coreneuron else []), "mod"]
+    run = subprocess.run(words, cwd=folder, capture_output=True, text=True, env=environment, check=False)
     libraries = sorted(folder.glob("*/libnrnmech.*")) + sorted(folder.glob("*/.libs/libnrnmech.*"))
-    if run.returncode != 0 or not libraries:
+    if run.returncode != 0 or not libraries or (coreneuron and not _twins(libraries[0])):
         complaint = "\n".join((run.stdout + run.stderr).strip().splitlines()[-12:])
         files = ", ".join(mechanism.source for mechanism in mechanisms)
         raise ModelError(f"nrnivmodl could not compile the mechanisms ({files}):\n{complaint}")
@@ -106,3 +113,34 @@ def load_mechanisms(mechanisms: Iterable[Mechanism]) -> None:
     h.nrn_load_dll(str(library))
     for mechanism in missing:
         _loaded[mechanism.name] = content_hash((mechanism,))
+
+
+def load_for_coreneuron(mechanisms: Iterable[Mechanism]) -> None:
+    """Make mechanisms known to the NEURON of this process and to its CoreNEURON, which has one library for all.
+
+    Args:
+        mechanisms: All that the process will need; loading the same again, or some of them, does nothing.
+
+    Raises:
+        ModelError: the process has loaded others before, or they do not compile for CoreNEURON.
+    """
+    from neuron import h
+
+    wanted = {mechanism.name: content_hash((mechanism,)) for mechanism in mechanisms}
+    if _outside and wanted.items() <= _outside.items():
+        return
+    if _loaded:
+        raise ModelError(
+            f"CoreNEURON takes the mechanisms of a process from one library, and this process has loaded "
+            f"{', '.join(sorted(_loaded))} before: start a new process"
+        )
+    library = compile_mechanisms(mechanisms, coreneuron=True)
+    os.environ[_CORENEURON_LIBRARY] = str(_twins(library)[0])
+    h.nrn_load_dll(str(library))
+    _loaded.update(wanted)
+    _outside.update(wanted)
+
+
+def _twins(library: Path) -> list[Path]:
+    """CoreNEURON's library beside NEURON's."""
+    return sorted(library.parent.glob("libcorenrnmech.*")) + sorted(library.parent.parent.glob("libcorenrnmech.*"))

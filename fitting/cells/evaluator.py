@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from rheobase.features.targets import FeatureTargets, INPUT_RESISTANCE_DEFLECTION_mV, ProtocolTargets
+from rheobase.fitting.cells.compilation import load_for_coreneuron
 from rheobase.fitting.cells.early_end import SpikeWatch, by_information
 from rheobase.fitting.cells.instance import CellInstance
 from rheobase.fitting.cells.measuring import SOMA, measure_protocol, site_name
+from rheobase.fitting.cells.mechanisms import ramp_clamp
 from rheobase.fitting.cells.model import DistributionError
 from rheobase.fitting.cells.simulation import Integrator, SettledState, SimulationError, SomaClamp, Trace
 from rheobase.fitting.cells.threshold import find_threshold_current
@@ -39,7 +41,8 @@ class EvaluationSettings:
         threshold_precision: Width of the bracket around the threshold current, relative to it.
         largest_current_nA: A model that does not spike at this step has no threshold current (nA).
         stage_limit: Score of an intrinsic property above which later stages are not simulated.
-        integrator: "variable": CVODE; "fixed": NEURON's fixed time step.
+        integrator: "variable": CVODE; "fixed": NEURON's fixed time step; "coreneuron": the same by CoreNEURON, for
+            which all mechanisms of the process are those of this model.
         absolute_tolerance: Of CVODE.
         time_step_ms: Of the fixed time step (ms).
     """
@@ -50,7 +53,7 @@ class EvaluationSettings:
     threshold_precision: float = 0.02
     largest_current_nA: float = 5.0
     stage_limit: float = 20.0
-    integrator: Literal["variable", "fixed"] = "variable"
+    integrator: Literal["variable", "fixed", "coreneuron"] = "variable"
     absolute_tolerance: float = 1e-3
     time_step_ms: float = 0.025
 
@@ -91,6 +94,8 @@ class CellEvaluator:
     def __init__(self, model: CellModel, targets: FeatureTargets, settings: EvaluationSettings | None = None) -> None:
         self._targets = targets
         self._settings = settings = settings or EvaluationSettings()
+        if settings.integrator == "coreneuron":
+            load_for_coreneuron([*model.mechanisms, ramp_clamp()])
         self._instance = CellInstance(model)
         self._clamp = SomaClamp(
             self._instance,

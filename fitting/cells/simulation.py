@@ -27,6 +27,7 @@ _LOOK_EVERY_MS = 25.0
 # A silent cell takes some hundred variable time steps in two seconds, seldom some thousand; one whose axon or dendrites
 # fire takes a hundred for each of their spikes, up to minutes of computing.
 _STEPS_OF_A_SILENT_CELL = 3000
+_LARGEST_STEP_MS = 10.0  # NEURON's default; a cell alone exchanges no spikes
 _ECTOPIC_SPIKES = 3
 
 
@@ -39,12 +40,13 @@ class Integrator:
     """How NEURON steps through time.
 
     Attributes:
-        kind: "variable": CVODE; "fixed": backward Euler, about three times as expensive at 0.025 ms.
+        kind: "variable": CVODE; "fixed": backward Euler; "coreneuron": the same, to rounding, computed by
+            CoreNEURON. `tests/benchmarks/integrators.py` has what they cost and what they do to scores.
         absolute_tolerance: CVODE's.
         time_step_ms: Of the fixed step (ms).
     """
 
-    kind: Literal["variable", "fixed"] = "variable"
+    kind: Literal["variable", "fixed", "coreneuron"] = "variable"
     absolute_tolerance: float = 1e-3
     time_step_ms: float = 0.025
 
@@ -133,7 +135,12 @@ class SomaClamp:
         self._cvode = h.CVode()
         self._holding = h.IClamp(self._middle)
         self._holding.dur = _FAR_MS
-        self._ectopic = [self._spike_counter(section) for section in instance.cell.all if section != instance.soma]
+        self._parallel = h.ParallelContext()
+        self._parallel.set_maxstep(_LARGEST_STEP_MS)
+        # CoreNEURON has no such counters: there, a cell that fires elsewhere only is simulated to the end.
+        elsewhere = [section for section in instance.cell.all if section != instance.soma]
+        is_core = self._integrator.kind == "coreneuron"
+        self._ectopic = [] if is_core else [self._spike_counter(section) for section in elsewhere]
         self._steps: list[Any] = []
         self._ramps: list[Any] = []
         self._clamp = h.SEClamp(self._middle)
@@ -278,8 +285,10 @@ class SomaClamp:
     def _run(self, duration_ms: float, watch: Watch | None = None) -> Trace:
         begin = float(self._h.t)
         end = begin + duration_ms
-        # CVODE's own loop; `continuerun` takes the same steps in interpreted hoc, for an eighth more time.
-        advance_to = self._cvode.solve if self._integrator.kind == "variable" else self._h.continuerun
+        # NEURON's own loops; `continuerun` takes the same steps in interpreted hoc.
+        advance_to = {"variable": self._cvode.solve, "fixed": self._parallel.psolve, "coreneuron": self._solve_outside}[
+            self._integrator.kind
+        ]
         spikes = _SpikeCounter(self._spike_threshold_mV, begin)
         reached, ended = begin, False
         try:
@@ -298,6 +307,13 @@ class SomaClamp:
         if len(time) == 0 or not math.isclose(time[-1], reached, abs_tol=0.05):
             raise SimulationError(f"the integration stopped at {time[-1] - begin if len(time) else 0:.3f} ms")
         return Trace(time - begin, voltage, sites, not ended)
+
+    def _solve_outside(self, time_ms: float) -> None:
+        """Let CoreNEURON take over, and take its state back."""
+        from neuron import coreneuron
+
+        with coreneuron(enable=True, verbose=0):
+            self._parallel.psolve(time_ms)
 
     def _save(self) -> Any:
         saved = self._h.SaveState()

@@ -4,9 +4,8 @@
 
 The same candidates of the small cell and of the layer 5 pyramidal cell (tests/benchmarks/problems.py; segments of 100
 um), evaluated whole with the variable step at the default and at a coarser tolerance, and with fixed steps of 0.025 and
-0.1 ms. Candidates lie around the middle of the bounds (small cell: around the hidden conductances). Each integrator has
-a process of its own. With --quick the small cell only, with one candidate. CoreNEURON is not among them: cells are not
-built for it. It knows fixed steps and whole runs only, no saved states and no end at the first spike or by a bound.
+0.1 ms by NEURON and by CoreNEURON. Candidates lie around the middle of the bounds (small cell: around the hidden
+conductances). Each integrator has a process of its own. With --quick the small cell only, with one candidate.
 
 Prints a table, and for each cell and integrator, e.g. integrators.small.fixed_0.1.cpu_ratio
   integrators.CELL.NAME.cpu_ratio           CPU time over that of the variable step with the default tolerance
@@ -28,8 +27,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from rheobase.campaigns.building import build_model
 from rheobase.campaigns.loading import library, load_campaign
+from rheobase.fitting.cells.compilation import load_for_coreneuron
 from rheobase.fitting.cells.evaluator import CellEvaluator
+from rheobase.fitting.cells.mechanisms import ramp_clamp
 from tests.benchmarks.problems import Problem, l5_problem, small_problem
 from tests.benchmarks.reporting import print_metric, write_results
 
@@ -39,6 +41,8 @@ INTEGRATORS: dict[str, dict[str, Any]] = {
     "variable_coarse": {"absolute_tolerance": 1e-2},
     "fixed_0.025": {"integrator": "fixed", "time_step_ms": 0.025},
     "fixed_0.1": {"integrator": "fixed", "time_step_ms": 0.1},
+    "coreneuron_0.025": {"integrator": "coreneuron", "time_step_ms": 0.025},
+    "coreneuron_0.1": {"integrator": "coreneuron", "time_step_ms": 0.1},
 }
 SEGMENT_LENGTH_um = 100.0
 SPREAD = 0.05  # of candidates, in parts of each parameter's range
@@ -67,6 +71,9 @@ def candidates(problem: Problem, count: int) -> list[dict[str, float]]:
 
 def measure(cell: str, name: str, count: int) -> list[dict[str, Any]]:
     """CPU seconds and scores of each candidate, in this process."""
+    if name.startswith("coreneuron"):  # before anything else is simulated in this process
+        model = build_model(load_campaign(library()["demo"])) if cell == "small" else l5_problem().model
+        load_for_coreneuron([*model.mechanisms, ramp_clamp()])
     problem = problem_of(cell)
     settings = dataclasses.replace(problem.settings, **INTEGRATORS[name])
     evaluator = CellEvaluator(problem.model, problem.targets, settings)

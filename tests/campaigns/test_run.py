@@ -94,6 +94,17 @@ def test_two_workers_give_the_record_of_one(campaign: Path, finished: Path, tmp_
     pd.testing.assert_frame_equal(_results(tmp_path / "run"), _results(finished), check_exact=True)
 
 
+def test_coreneuron_gives_the_record_of_neuron(campaign: Path, tmp_path: Path) -> None:
+    """With fixed steps, to the last bit."""
+    for integrator in ("fixed", "coreneuron"):
+        changes = (f"evaluation.integrator={integrator}", "evaluation.time_step='0.1 ms'", "search.evaluations=6")
+        words = (word for change in changes for word in ("--set", change))
+        _finish(campaign, tmp_path / integrator, "--workers", 1, *words)
+    found, expected = _results(tmp_path / "coreneuron"), _results(tmp_path / "fixed")
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert found.filter(like="feature.").notna().any(axis=None)
+
+
 def test_killed_at_every_stage_and_resumed(campaign: Path, finished: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     moments = {
