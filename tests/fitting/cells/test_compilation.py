@@ -149,7 +149,7 @@ class TestCache:
         assert cache_folder() == Path.home() / ".cache" / "rheobase"
 
 
-def fake_compilation(mechanisms: object, folder: Path) -> Path:
+def fake_compilation(mechanisms: object, folder: Path, coreneuron: bool) -> Path:
     folder.mkdir(parents=True)
     (folder / "library.so").touch()
     return folder / "library.so"
