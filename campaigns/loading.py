@@ -189,6 +189,9 @@ _PATH_KEYS = (
     ("model", "mechanisms"),
     ("targets", "spectrum", "file"),
     ("tuning", "recorded", "*", "file"),
+    ("circuit", "populations", "*", "template", "file"),
+    ("circuit", "populations", "*", "template", "morphology"),
+    ("circuit", "populations", "*", "template", "mechanisms"),
     ("targets", "distributions", "*", "file"),
 )
 

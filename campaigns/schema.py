@@ -16,6 +16,7 @@ from rheobase.campaigns.schema_types import (
     Milliseconds,
     Millivolts,
     Nanoamperes,
+    Paths,
     Percent,
     Placed,
     Seconds,
@@ -43,18 +44,10 @@ class Surrogates(Section):
     protocols: dict[str, SurrogateProtocol]
 
 
-def _several(value: object) -> object:
-    """One folder, or a list of them."""
-    return [value] if isinstance(value, str | Path) else value
-
-
-Folders = Annotated[tuple[Path, ...], Field(min_length=1), BeforeValidator(_several)]
-
-
 class Recordings(Section):
     """Where recordings come from."""
 
-    folder: Folders | None = None
+    folder: Paths | None = None
     files: str | None = None
     table: str | None = None
     junction_potential: Millivolts = 0.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo
 
 from rheobase.features.catalogue import check_feature_name
 from rheobase.features.errors import RheobaseError
@@ -48,10 +49,16 @@ def _feature(value: object) -> str:
     return str(value)
 
 
+def _several(value: object) -> object:
+    """One path, or a list of them."""
+    return [value] if isinstance(value, str | Path) else value
+
+
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+Paths = Annotated[tuple[Path, ...], Field(min_length=1), BeforeValidator(_several)]
 Milliseconds = Annotated[float, _quantity("ms")]
 Seconds = Annotated[float, _quantity("ms", 1000.0)]
 Millivolts = Annotated[float, _quantity("mV")]

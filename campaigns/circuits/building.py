@@ -13,6 +13,8 @@ from rheobase.campaigns.circuits.evoked import build_evoked
 from rheobase.campaigns.circuits.stimuli import fibre_names, volleys
 from rheobase.features.errors import CampaignError
 from rheobase.features.signals.spectral_targets_file import read_spectral_targets
+from rheobase.fitting.cells.mechanisms import read_mechanisms
+from rheobase.fitting.cells.morphology import read_morphology
 from rheobase.fitting.circuits.blueprint import (
     Background,
     CellVariant,
@@ -26,6 +28,7 @@ from rheobase.fitting.circuits.blueprint import (
 from rheobase.fitting.circuits.judging import CircuitTargets, SpectrumTarget
 from rheobase.fitting.circuits.scaling import scale_circuit
 from rheobase.fitting.circuits.synapses import Receptor, ShortTermPlasticity, SynapseKind
+from rheobase.fitting.circuits.templates import read_template
 from rheobase.objectives.objective import Target
 from rheobase.objectives.rates import PopulationTarget
 from rheobase.objectives.spectra import SpectralTolerances
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rheobase.campaigns.circuits.schema import CircuitCampaign
-    from rheobase.campaigns.circuits.schema_circuit import BackgroundKeys, ConnectionRule, SynapseKeys
+    from rheobase.campaigns.circuits.schema_circuit import BackgroundKeys, ConnectionRule, SynapseKeys, TemplateKeys
     from rheobase.fitting.circuits.blueprint import SpikeVolleys
 
 
@@ -49,15 +52,11 @@ def build_blueprint(campaign: CircuitCampaign) -> CircuitBlueprint:
     for name, entry in keys.synapses.items():
         with campaign.blamed("circuit", "synapses", name):
             synapses[name] = _synapse(name, entry)
-    ensembles: dict[str, tuple[CellVariant, ...]] = {}
-    for name, population in keys.populations.items():
-        if population.cells not in ensembles:
-            with campaign.blamed("circuit", "populations", name, "cells"):
-                ensembles[population.cells] = read_variants(population.cells)
+    variants = _variants(campaign)
     blueprint = CircuitBlueprint(
         name=campaign.name,
         populations=tuple(
-            Population(name, entry.layer, entry.size, ensembles[entry.cells], keys.layers[entry.layer], entry.upright)
+            Population(name, entry.layer, entry.size, variants[name], keys.layers[entry.layer], entry.upright)
             for name, entry in keys.populations.items()
         ),
         projections=_projections(campaign, synapses),
@@ -116,6 +115,37 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
             spectrum = SpectrumTarget(read_spectral_targets(keys.spectrum.file), tolerances)
     evoked = build_evoked(campaign)
     return CircuitTargets(populations, spectrum, evoked, rest_ms=rest_ms(campaign) if evoked else None)
+
+
+def _variants(campaign: CircuitCampaign) -> dict[str, tuple[CellVariant, ...]]:
+    """The models of each population; populations of one ensemble share them."""
+    ensembles: dict[str, tuple[CellVariant, ...]] = {}
+    found = {}
+    for name, population in campaign.ours.populations.items():
+        if population.template is not None:
+            with campaign.blamed("circuit", "populations", name, "template"):
+                found[name] = template_variants(population.template)
+            continue
+        assert population.cells is not None  # the schema asks for one or the other
+        if population.cells not in ensembles:
+            with campaign.blamed("circuit", "populations", name, "cells"):
+                ensembles[population.cells] = read_variants(population.cells)
+        found[name] = ensembles[population.cells]
+    return found
+
+
+def template_variants(keys: TemplateKeys) -> tuple[CellVariant, ...]:
+    """One model for each morphology of a template.
+
+    Raises:
+        ModelError: a file that cannot be read, or no such template in it.
+    """
+    own = {} if keys.mechanisms is None else read_mechanisms(keys.mechanisms)
+    found = []
+    for path in keys.morphology:
+        template = read_template(keys.file, read_morphology(path), own, keys.name, keys.arguments)
+        found.append(CellVariant(template, {}, f"{template.name} {path.stem}"))
+    return tuple(found)
 
 
 def read_variants(cells: str) -> tuple[CellVariant, ...]:

@@ -17,6 +17,8 @@ def essence_of(content: dict[str, Any]) -> dict[str, Any]:
         del content["electrodes"]
     _of_targets(content["targets"])
     _of_tuning(content["tuning"])
+    for population in (content["circuit"] or {}).get("populations", {}).values():
+        _of_population(population)
     for stimulus in (content["circuit"] or {}).get("stimuli", {}).values():
         _of_stimulus(stimulus)
     return content
@@ -50,3 +52,11 @@ def _of_stimulus(stimulus: dict[str, Any]) -> None:
             del stimulus[key]
     if stimulus["trains"] == 1:
         del stimulus["trains"]
+
+
+def _of_population(population: dict[str, Any]) -> None:
+    if population["template"] is None:
+        del population["template"]
+    else:  # files may move: their content is compared
+        for key in ("file", "morphology", "mechanisms"):
+            del population["template"][key]

@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING
 
 from rheobase.campaigns.folder import CampaignFolder, check_same
+from rheobase.fitting.cells.mechanisms import content_hash
+from rheobase.fitting.circuits.templates import HocTemplate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,4 +67,8 @@ def _cells_hash(subject: Subject) -> str:
     for population in subject.blueprint.populations if subject.blueprint is not None else ():
         for variant in population.variants:
             digest.update(repr((variant.name, sorted(variant.parameters.items()))).encode())
+            if isinstance(variant.model, HocTemplate):
+                digest.update(variant.model.text.encode())
+                digest.update(variant.model.morphology.content)
+                digest.update(content_hash(variant.model.mechanisms).encode())
     return digest.hexdigest()

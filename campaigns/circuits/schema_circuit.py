@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +17,7 @@ from rheobase.campaigns.schema_types import (
     Milliseconds,
     Millivolts,
     Nanosiemens,
+    Paths,
     Percent,
     Seconds,
     Section,
@@ -48,13 +50,46 @@ class SynapseKeys(Section):
     release_sites: int = Field(0, ge=0)
 
 
+class TemplateKeys(Section):
+    """Cells of a hoc template: one model for each morphology.
+
+    Attributes:
+        file: The hoc file.
+        morphology: File of the morphology, or several.
+        mechanisms: Folder of its .mod files, beside those that come with rheobase.
+        name: Of the template, where the file has several.
+        arguments: What its `init` is given, of folder and file of the morphology, its path, and the number 0.
+    """
+
+    file: Path
+    morphology: Paths
+    mechanisms: Path | None = None
+    name: str | None = None
+    arguments: tuple[Literal["folder", "file", "path", "number"], ...] = ("folder", "file")
+
+
 class PopulationKeys(Section):
-    """A population; `cells` is an ensemble that comes with rheobase, or a campaign's folder that has one."""
+    """A population.
+
+    Attributes:
+        layer: Name of its layer.
+        cells: An ensemble that comes with rheobase, or a campaign's folder that has one.
+        template: A hoc template instead.
+        size: Number of cells.
+        upright: Whether apical axes point to the surface.
+    """
 
     layer: str
-    cells: str
+    cells: str | None = None
+    template: TemplateKeys | None = None
     size: int = Field(ge=1)
     upright: bool = True
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> PopulationKeys:
+        if (self.cells is None) == (self.template is None):
+            raise ValueError("give either 'cells', an ensemble, or 'template', a hoc file")
+        return self
 
 
 class ConnectionRule(Section):

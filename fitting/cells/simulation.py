@@ -313,7 +313,8 @@ class SomaClamp:
         from neuron import coreneuron
 
         with coreneuron(enable=True, verbose=0):
-            self._parallel.psolve(time_ms)
+            # It takes the whole steps until then, rounded down: rounding of the time must not cost one.
+            self._parallel.psolve(time_ms + 0.25 * self._integrator.time_step_ms)
 
     def _save(self) -> Any:
         saved = self._h.SaveState()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rheobase.fitting.cells.model import CellModel
     from rheobase.fitting.circuits.synapses import SynapseKind
+    from rheobase.fitting.circuits.templates import HocTemplate
 
 
 # Section lists that contacts and background can lie on.
@@ -21,15 +22,15 @@ CONTACT_SECTIONS = ("somatic", "basal", "apical", "axonal")
 
 @dataclass(frozen=True)
 class CellVariant:
-    """One model of an ensemble, with all its values.
+    """One model of an ensemble with all its values, or a template.
 
     Attributes:
         model: The cell model.
-        parameters: Value of each of its free parameters, by name.
+        parameters: Value of each of its free parameters, by name; a template has none.
         name: Where it comes from, for example "etype_cnac 17".
     """
 
-    model: CellModel
+    model: CellModel | HocTemplate
     parameters: Mapping[str, float]
     name: str
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rheobase.features.errors import ModelError
+from rheobase.fitting.cells.compilation import load_mechanisms
 from rheobase.fitting.cells.ephys import insertions
 from rheobase.fitting.cells.instance import CellInstance
 from rheobase.fitting.cells.model import SECTION_LISTS
+from rheobase.fitting.cells.occupancy import vacate
 from rheobase.fitting.cells.parameter_targets import ParameterTargets
 from rheobase.fitting.circuits.shapes import CellShape, SectionShape
+from rheobase.fitting.circuits.templates import HocTemplate, TemplateCell
 
 if TYPE_CHECKING:
     from rheobase.fitting.cells.model import CellModel
@@ -22,12 +26,14 @@ if TYPE_CHECKING:
 _shapes: dict[tuple[object, ...], CellShape] = {}
 
 
-def cell_shape(model: CellModel) -> CellShape:
+def cell_shape(model: CellModel | HocTemplate) -> CellShape:
     """The sections of a model; each morphology is read once in a process.
 
     Raises:
         ModelError: the morphology, a mechanism or a parameter that NEURON refuses.
     """
+    if isinstance(model, HocTemplate):
+        return _template_shape(model)
     # The section lists that are looked for in the model are part of what can go wrong.
     key = (model.morphology, model.replace_axon, model.segment_length_um, tuple(insertions(model)))
     if key not in _shapes:
@@ -39,10 +45,21 @@ def cell_shape(model: CellModel) -> CellShape:
     return _shapes[key]
 
 
+def _template_shape(template: HocTemplate) -> CellShape:
+    key = (template.name, template.text, template.morphology, template.arguments)
+    if key not in _shapes:
+        vacate()
+        load_mechanisms(template.mechanisms)
+        cell = TemplateCell(template)
+        _shapes[key] = _read_shape(cell)
+        cell.close()
+    return _shapes[key]
+
+
 class CircuitCell:
     """A cell of a circuit in NEURON, with all parameters set; it leaves NEURON with the last reference to it.
 
-    Its electrical behaviour is that of a `CellInstance` with the same parameters.
+    Its electrical behaviour is that of a `CellInstance` with the same parameters; a template builds its own.
 
     Args:
         variant: The model and its parameters; its mechanisms have been loaded.
@@ -55,26 +72,23 @@ class CircuitCell:
     def __init__(self, variant: CellVariant, name: str) -> None:
         from neuron import h
 
-        self.h = h
-        self.model = variant.model
         self.shape = cell_shape(variant.model)
-        self.sections = [_new_section(shape, f"{name}.{shape.name}") for shape in self.shape.sections]
-        for section, shape in zip(self.sections, self.shape.sections, strict=True):
-            if shape.parent is not None:
-                section.connect(self.sections[shape.parent](shape.parent_position), 0)
-        for section, shape in zip(self.sections, self.shape.sections, strict=True):
-            _give_form(section, shape)
+        if isinstance(variant.model, HocTemplate):
+            self._template = TemplateCell(variant.model)  # whose last reference takes the sections along
+            self.sections = _parents_first(list(self._template.cell.all), self._template.soma)
+        else:
+            self.sections = _copied_sections(self.shape, name)
+            lists = {name: [self.sections[place] for place in self.shape.of_list(name)] for name in SECTION_LISTS}
+            copied = _CopiedCell(variant.model, h, SimpleNamespace(**lists), self.sections[0])
+            for mechanism, section_list in insertions(variant.model):
+                for section in lists[section_list]:
+                    section.insert(mechanism)
+            try:
+                ParameterTargets(copied).set(variant.parameters)
+            except ModelError as error:
+                raise ModelError(f"{variant.name}: {error}") from error
+        self.h = h
         self.soma = self.sections[0]
-        self.cell = SimpleNamespace(
-            **{name: [self.sections[place] for place in self.shape.of_list(name)] for name in SECTION_LISTS}
-        )
-        for mechanism, section_list in insertions(variant.model):
-            for section in getattr(self.cell, section_list):
-                section.insert(mechanism)
-        try:
-            ParameterTargets(self).set(variant.parameters)
-        except ModelError as error:
-            raise ModelError(f"{variant.name}: {error}") from error
 
     @property
     def segments(self) -> list[Any]:
@@ -84,6 +98,26 @@ class CircuitCell:
     def segment(self, section: int, position: float) -> Any:
         """The segment at a position (0 to 1) of a section."""
         return self.sections[section](position)
+
+
+@dataclass
+class _CopiedCell:
+    """What `ParameterTargets` sets the parameters of."""
+
+    model: CellModel
+    h: Any
+    cell: Any
+    soma: Any
+
+
+def _copied_sections(shape: CellShape, name: str) -> list[Any]:
+    sections = [_new_section(one, f"{name}.{one.name}") for one in shape.sections]
+    for section, one in zip(sections, shape.sections, strict=True):
+        if one.parent is not None:
+            section.connect(sections[one.parent](one.parent_position), 0)
+    for section, one in zip(sections, shape.sections, strict=True):
+        _give_form(section, one)
+    return sections
 
 
 def _new_section(shape: SectionShape, name: str) -> Any:
@@ -102,7 +136,7 @@ def _give_form(section: Any, shape: SectionShape) -> None:
         section.pt3dadd(x, y, z, diameter)
 
 
-def _read_shape(instance: CellInstance) -> CellShape:
+def _read_shape(instance: CellInstance | TemplateCell) -> CellShape:
     h = instance.h
     sections = _parents_first(list(instance.cell.all), instance.soma)
     place_of = {section: place for place, section in enumerate(sections)}

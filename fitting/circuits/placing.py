@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rheobase.fitting.cells.model import CellModel
     from rheobase.fitting.circuits.blueprint import CellVariant, CircuitBlueprint, Population
     from rheobase.fitting.circuits.shapes import CellShape
+    from rheobase.fitting.circuits.templates import HocTemplate
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class PlacedCell:
 
 
 def place_cells(
-    blueprint: CircuitBlueprint, shape_of: Callable[[CellModel], CellShape]
+    blueprint: CircuitBlueprint, shape_of: Callable[[CellModel | HocTemplate], CellShape]
 ) -> dict[str, tuple[PlacedCell, ...]]:
     """All cells of a circuit, by population; their numbers go through the populations in their order.
 
@@ -85,7 +86,10 @@ def segments_in_space(cells: Sequence[PlacedCell]) -> SegmentGeometry:
 
 
 def _place_population(
-    blueprint: CircuitBlueprint, population: Population, first: int, shape_of: Callable[[CellModel], CellShape]
+    blueprint: CircuitBlueprint,
+    population: Population,
+    first: int,
+    shape_of: Callable[[CellModel | HocTemplate], CellShape],
 ) -> tuple[PlacedCell, ...]:
     order = random_generator(blueprint.seed, "variants", population.name).permutation(len(population.variants))
     cells = []

@@ -19,6 +19,7 @@ import numpy as np
 from rheobase.features.activity.sonata import write_sonata_spikes
 from rheobase.features.errors import ModelError
 from rheobase.fitting.circuits.mechanisms import circuit_mechanisms
+from rheobase.fitting.circuits.templates import HocTemplate
 from rheobase.fitting.ensembles.hoc import hoc_template
 
 if TYPE_CHECKING:
@@ -139,12 +140,15 @@ def _write_nodes(plan: CircuitPlan, path: Path, types_path: Path) -> None:
 
 
 def _template_names(blueprint: CircuitBlueprint) -> dict[int, str]:
-    """A name for each model, by its identity; letters, digits and underscores, and no two alike."""
+    """A name for each model, by its identity; letters, digits and underscores, no two models alike."""
     found: dict[int, str] = {}
     for population in blueprint.populations:
         for variant in population.variants:
-            name = re.sub(r"\W", "_", variant.name)
-            found.setdefault(id(variant), f"{name}_{len(found)}")
+            if isinstance(variant.model, HocTemplate):
+                found[id(variant)] = variant.model.name
+            else:
+                name = re.sub(r"\W", "_", variant.name)
+                found.setdefault(id(variant), f"{name}_{len(found)}")
     return found
 
 
@@ -155,7 +159,7 @@ def _write_models(blueprint: CircuitBlueprint, folder: Path) -> None:
     variants = {id(variant): variant for population in blueprint.populations for variant in population.variants}
     for key, variant in variants.items():
         model = variant.model
-        text = hoc_template(model, variant.parameters, names[key])
+        text = model.text if isinstance(model, HocTemplate) else hoc_template(model, variant.parameters, names[key])
         (folder / _MODELS / f"{names[key]}.hoc").write_text(text, encoding="utf-8")
         (folder / _MORPHOLOGIES / model.morphology.name).write_bytes(model.morphology.content)
         for mechanism in (*model.mechanisms, *circuit_mechanisms()):

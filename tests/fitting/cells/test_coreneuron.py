@@ -21,7 +21,7 @@ from tests.fitting.cells.processes import in_new_process
 
 
 def traces(kind: str) -> list[tuple[float, list[float], list[float]]]:
-    """Holding current, times and voltages: held, a step twice from the kept state, a ramp, one ended early."""
+    """Holding current, times and voltages: held, a step twice from the kept state, a ramp, ended early, at rest."""
     model = small_cell.model()
     if kind == "coreneuron":
         load_for_coreneuron([*model.mechanisms, ramp_clamp()])
@@ -35,6 +35,7 @@ def traces(kind: str) -> list[tuple[float, list[float], list[float]]]:
         clamp.inject(held, [Piece(20.0, 120.0, 0.0, 0.3)], 150.0),
         clamp.step(held, 0.3, 50.0, 100.0, 20.0),
         clamp.spikes_at(held, 0.3, 200.0),
+        clamp.inject(held, [], 2200.0),  # long enough for the sum of the steps to be off by rounding
     ]
     return [(held.holding_current_nA, trace.time_ms.tolist(), trace.voltage_mV.tolist()) for trace in found]
 

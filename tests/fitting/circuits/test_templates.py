@@ -1,0 +1,145 @@
+"""Cells of circuits that come as hoc templates."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rheobase.features.errors import ModelError
+from rheobase.fitting.cells.mechanisms import Mechanism, bundled_mechanisms
+from rheobase.fitting.cells.morphology import Morphology
+from rheobase.fitting.circuits.blueprint import CellVariant, CircuitBlueprint
+from rheobase.fitting.circuits.cell_building import CircuitCell, cell_shape
+from rheobase.fitting.circuits.network import plan_circuit
+from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
+from rheobase.fitting.circuits.sonata_saving import save_sonata
+from rheobase.fitting.circuits.templates import HocTemplate, TemplateCell, read_template
+from rheobase.fitting.circuits.unitary import PairedRecording, unitary_potentials
+from rheobase.fitting.ensembles.hoc import hoc_template
+from tests.fitting.circuits.toy_circuit import blueprint, trial, variants
+
+# As people write them by hand: no section lists, its own idea of `init`.
+PLAIN = """\
+begintemplate PlainCell
+public soma, dend
+create soma, dend[2]
+proc init() { local n
+  soma { L = 20 diam = 20 insert hh }
+  for n = 0, 1 { connect dend[n](0), soma(n)  dend[n] { L = 100 diam = 2 nseg = 3 insert pas } }
+}
+endtemplate PlainCell
+"""
+
+
+def exported(variant: CellVariant) -> CellVariant:
+    """A model as the template that it is exported as."""
+    assert not isinstance(variant.model, HocTemplate)
+    name = f"exported_{round(1000 * variant.parameters['gnabar_hh.somatic'])}_{variant.model.name}"
+    text = hoc_template(variant.model, variant.parameters, name)
+    return CellVariant(HocTemplate(name, text, variant.model.morphology), {}, variant.name)
+
+
+def with_templates() -> CircuitBlueprint:
+    made = blueprint()
+    populations = tuple(
+        dataclasses.replace(one, variants=tuple(map(exported, one.variants))) for one in made.populations
+    )
+    return dataclasses.replace(made, populations=populations)
+
+
+def plain(text: str = PLAIN, name: str = "PlainCell", arguments: tuple[str, ...] = ()) -> HocTemplate:
+    return HocTemplate(name, text, Morphology("none.swc", b""), (), arguments)
+
+
+def spikes(circuit: NeuronCircuit) -> list[tuple[float, int]]:
+    found = circuit.simulate(trial()).spikes
+    return list(zip(found.times_ms.tolist(), found.unit_of_spike.tolist(), strict=True))
+
+
+def test_a_circuit_of_exported_models_fires_as_that_of_the_models() -> None:
+    """To the last bit: positions, connections, background and all parameters are the same."""
+    expected = spikes(NeuronCircuit(blueprint()))
+    assert len(expected) > 20
+    assert spikes(NeuronCircuit(with_templates())) == expected
+
+
+def test_the_shape_is_that_of_the_model() -> None:
+    for variant in (*variants(), *variants("interneuron")):
+        expected, found = cell_shape(variant.model), cell_shape(exported(variant).model)
+        assert [section.lists for section in found.sections] == [section.lists for section in expected.sections]
+        for ours, theirs in zip(found.sections, expected.sections, strict=True):
+            np.testing.assert_allclose(ours.points_um, theirs.points_um)
+            assert (ours.parent, ours.segments, ours.begin_um) == (theirs.parent, theirs.segments, theirs.begin_um)
+
+
+def test_unitary_potentials_are_those_of_the_models() -> None:
+    recording = PairedRecording(variants=1, places=1)
+    expected = unitary_potentials(blueprint(), {}, recording)
+    found = unitary_potentials(with_templates(), {}, recording)
+    assert found == expected
+    assert all(one.mean_mV for one in found)
+
+
+def test_a_circuit_is_saved_with_its_templates(tmp_path: Path) -> None:
+    plan = plan_circuit(with_templates())
+    save_sonata(plan, {}, tmp_path)
+    written = {path.stem: path.read_text() for path in tmp_path.rglob("*.hoc")}
+    for population in plan.blueprint.populations:
+        for variant in population.variants:
+            assert isinstance(variant.model, HocTemplate)
+            assert written[variant.model.name] == variant.model.text
+            assert any(f"hoc:{variant.model.name}" in path.read_text() for path in tmp_path.rglob("*types.csv"))
+
+
+def test_sections_without_lists_go_by_their_names() -> None:
+    from neuron import h
+
+    before = len(list(h.allsec()))
+    shape = cell_shape(plain())
+    assert [(section.name, sorted(section.lists)) for section in shape.sections] == [
+        ("soma", ["all", "somatic"]),
+        ("dend[0]", ["all", "basal"]),
+        ("dend[1]", ["all", "basal"]),
+    ]
+    cell = CircuitCell(CellVariant(plain(), {}, "plain"), "unused")
+    assert [section.nseg for section in cell.sections] == [1, 3, 3]
+    assert cell.soma.L == 20.0
+    del cell
+    gc.collect()
+    assert len(list(h.allsec())) == before
+
+
+def test_what_hoc_refuses_is_told() -> None:
+    with pytest.raises(ModelError, match=r"'PlainCell', which NEURON cannot exchange"):
+        cell_shape(plain())
+        TemplateCell(plain(PLAIN + "// changed\n"))
+    with pytest.raises(ModelError, match=r"hoc cannot read the template 'Broken'"):
+        TemplateCell(plain("begintemplate Broken\nthis is no hoc\nendtemplate Broken\n", "Broken"))
+    wanting = 'begintemplate Wanting\ncreate soma\nproc init() { soma { diam = $1 } }\nendtemplate Wanting\n'
+    with pytest.raises(ModelError, match=r"if its init takes something else than folder, file, say so with 'arguments'"):
+        TemplateCell(plain(wanting, "Wanting", ("folder", "file")))
+    bare = "begintemplate Bare\ncreate body\nendtemplate Bare\n"
+    with pytest.raises(ModelError, match=r"'Bare' builds no section 'soma'"):
+        TemplateCell(plain(bare, "Bare"))
+
+
+def test_reading(tmp_path: Path) -> None:
+    path, morphology = tmp_path / "cells.hoc", Morphology("none.swc", b"")
+    own = Mechanism("mine", "NEURON { SUFFIX mine }", "mine.mod", {})
+    text = PLAIN.replace("insert pas", "insert Ih insert mine")
+    path.write_text(text)
+    found = read_template(path, morphology, {"mine": own, "other": own}, arguments=("path",))
+    assert found == HocTemplate("PlainCell", text, morphology, (bundled_mechanisms()["Ih"], own), ("path",))
+    path.write_text(text + text.replace("PlainCell", "SecondCell"))
+    assert read_template(path, morphology, {}, "SecondCell").name == "SecondCell"
+    for name in (None, "Third"):
+        with pytest.raises(ModelError, match=r"expected one 'begintemplate NAME', .* got PlainCell, SecondCell"):
+            read_template(path, morphology, {}, name)
+    with pytest.raises(ModelError, match="a template is given some of folder, file, path, number, got 'gid'"):
+        read_template(path, morphology, {}, "PlainCell", ("gid",))
+    with pytest.raises(ModelError, match=r"the template .*none\.hoc cannot be read"):
+        read_template(tmp_path / "none.hoc", morphology, {})
