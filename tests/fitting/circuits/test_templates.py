@@ -114,13 +114,15 @@ def test_sections_without_lists_go_by_their_names() -> None:
 
 
 def test_what_hoc_refuses_is_told() -> None:
+    cell_shape(plain())
     with pytest.raises(ModelError, match=r"'PlainCell', which NEURON cannot exchange"):
-        cell_shape(plain())
         TemplateCell(plain(PLAIN + "// changed\n"))
     with pytest.raises(ModelError, match=r"hoc cannot read the template 'Broken'"):
         TemplateCell(plain("begintemplate Broken\nthis is no hoc\nendtemplate Broken\n", "Broken"))
-    wanting = 'begintemplate Wanting\ncreate soma\nproc init() { soma { diam = $1 } }\nendtemplate Wanting\n'
-    with pytest.raises(ModelError, match=r"if its init takes something else than folder, file, say so with 'arguments'"):
+    wanting = "begintemplate Wanting\ncreate soma\nproc init() { soma { diam = $1 } }\nendtemplate Wanting\n"
+    with pytest.raises(
+        ModelError, match=r"if its init takes something else than folder, file, say so with 'arguments'"
+    ):
         TemplateCell(plain(wanting, "Wanting", ("folder", "file")))
     bare = "begintemplate Bare\ncreate body\nendtemplate Bare\n"
     with pytest.raises(ModelError, match=r"'Bare' builds no section 'soma'"):
