@@ -10,6 +10,7 @@ from rheobase.campaigns.building import build_model
 from rheobase.campaigns.circuits.distributions import build_distributions
 from rheobase.campaigns.circuits.durations import rest_ms
 from rheobase.campaigns.circuits.evoked import build_evoked
+from rheobase.campaigns.circuits.sensors import build_sensor
 from rheobase.campaigns.circuits.stimuli import fibre_names, volleys
 from rheobase.features.errors import CampaignError
 from rheobase.features.signals.spectral_targets_file import read_spectral_targets
@@ -112,7 +113,9 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
                 band_relative=None if keys.spectrum.band_tolerance is None else 0.01 * keys.spectrum.band_tolerance,
                 measures=keys.spectrum.measures,
             )
-            spectrum = SpectrumTarget(read_spectral_targets(keys.spectrum.file), tolerances)
+            spectrum = SpectrumTarget(
+                read_spectral_targets(keys.spectrum.file), tolerances, build_sensor(campaign, keys.spectrum.signal)
+            )
     evoked = build_evoked(campaign)
     return CircuitTargets(populations, spectrum, evoked, rest_ms=rest_ms(campaign) if evoked else None)
 

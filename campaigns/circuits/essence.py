@@ -30,9 +30,22 @@ def _of_targets(targets: dict[str, Any]) -> None:
     limiting = {name: one for name, one in unitary.items() if one["factor"] or one["std"]}
     if limiting:  # the others are for the report alone
         targets["unitary"] = limiting
+    _of_signals(targets)
     for key in ("evoked", "distributions"):
         if not targets[key]:
             del targets[key]
+
+
+def _of_signals(targets: dict[str, Any]) -> None:
+    spectrum, evoked = targets["spectrum"], targets["evoked"]
+    seen = [one["signal"] for one in (*([spectrum] if spectrum else []), *evoked)]
+    if "MEG" not in seen:
+        del targets["meg"]
+        for one in (*([spectrum] if spectrum else []), *evoked):
+            del one["signal"]
+    for component in (component for one in evoked for component in one["components"]):
+        if component["field"] is None:
+            del component["field"]
 
 
 def _of_tuning(tuning: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.campaigns.circuits.durations import rest_ms, signals_ms
+from rheobase.campaigns.circuits.sensors import build_sensor
 from rheobase.campaigns.circuits.stimuli import StimulusOnsets, onsets
 from rheobase.features.activity.populations import Units
 from rheobase.features.activity.spike_trains import SpikeTrains
@@ -55,13 +56,15 @@ def _target(campaign: CircuitCampaign, keys: EvokedKeys) -> EvokedTarget:
             f"'{keys.label}' comes {len(wanted)} time in a trial, but how reliably it is followed shows in two or more "
             "('trains' and 'every' of the stimulus)"
         )
+    sensor = build_sensor(campaign, keys.signal)
     return EvokedTarget(
         onsets_ms=wanted,
         window_ms=keys.window,
         baseline_ms=keys.baseline,
-        components=tuple(_component(one) for one in keys.components),
+        components=tuple(_component(one, sensor.unit) for one in keys.components),
         steady_state=None if keys.steady_state is None else _steady_state(keys.steady_state),
         subtracted_onsets_ms=subtracted,
+        sensor=sensor,
         name=keys.label,
         scale=keys.scale,
     )
@@ -93,11 +96,12 @@ def _chosen(keys: EvokedKeys, times: StimulusOnsets) -> tuple[tuple[float, ...],
     return times.deviants_ms, times.standards_ms if response == "difference" else ()
 
 
-def _component(keys: ComponentKeys) -> ComponentTarget:
+def _component(keys: ComponentKeys, unit: str) -> ComponentTarget:
+    amplitude = keys.amplitude or keys.field  # of the signal: the schema has seen to it
     return ComponentTarget(
         Component(keys.name, keys.polarity, keys.window),
-        "uV",
-        None if keys.amplitude is None else Target(keys.amplitude.value, keys.amplitude.tolerance),
+        unit,
+        None if amplitude is None else Target(amplitude.value, amplitude.tolerance),
         None if keys.latency is None else Target(keys.latency.value, keys.latency.tolerance),
     )
 

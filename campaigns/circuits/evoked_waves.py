@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rheobase.objectives.evoked import ComponentTarget
     from rheobase.objectives.objective import Target
 
-_UNIT = "uV"
-
 
 def evoked_waves(responses: Sequence[CircuitResponse], targets: CircuitTargets) -> tuple[EvokedWave, ...]:
     """Every evoked response that is wanted; none where a run was stopped."""
@@ -32,12 +30,13 @@ def evoked_waves(responses: Sequence[CircuitResponse], targets: CircuitTargets) 
 
 
 def _wave(target: EvokedTarget, average: Signal, seeds: Sequence[Signal]) -> EvokedWave:
+    unit = target.sensor.unit
     return EvokedWave(
         target.name,
         average.times_ms,
-        average.converted(_UNIT).values[0],
-        tuple(one.converted(_UNIT).values[0] for one in seeds),
-        _UNIT,
+        average.converted(unit).values[0],
+        tuple(one.converted(unit).values[0] for one in seeds),
+        unit,
         tuple(_mark(component) for component in target.components),
     )
 

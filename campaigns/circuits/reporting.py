@@ -36,7 +36,7 @@ from rheobase.campaigns.progress import working
 from rheobase.campaigns.writing import replacing, write_whole
 from rheobase.features.signals.parameterisation import parameterise
 from rheobase.features.signals.peaks import NoPeak, SpectralPeak
-from rheobase.fitting.circuits.judging import at_rest, eeg_spectrum, judge_seeds
+from rheobase.fitting.circuits.judging import at_rest, judge_seeds, signal_spectrum
 from rheobase.objectives.spectra import mean_spectrum, shape_distance
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def gather(
     spectra = (
         []
         if targets.spectrum is None
-        else [eeg_spectrum(at_rest(response, targets), targets.spectrum) for response in responses]
+        else [signal_spectrum(at_rest(response, targets), targets.spectrum) for response in responses]
     )
     whole = [spectrum for spectrum in spectra if spectrum is not None]
     shown = {"aperiodic_exponent", "alpha_peak", "spectral_shape"}

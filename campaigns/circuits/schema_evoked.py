@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rheobase.campaigns.schema_types import Hertz, Microvolts, Milliseconds, Section, Window, reader
+from rheobase.campaigns.schema_types import Femtoteslas, Hertz, Microvolts, Milliseconds, Section, Window, reader
 
 
 def _decibel(value: object) -> float:
@@ -27,6 +27,13 @@ class AmplitudeKeys(Section):
 
     value: Microvolts
     tolerance: Microvolts = Field(gt=0)
+
+
+class FieldKeys(Section):
+    """Amplitude of a peak of a magnetic field relative to the baseline; negative for a negative component."""
+
+    value: Femtoteslas
+    tolerance: Femtoteslas = Field(gt=0)
 
 
 class LatencyKeys(Section):
@@ -57,7 +64,8 @@ class ComponentKeys(Section):
         name: For example "N1".
         polarity: Which way it points.
         window: Where its peak is looked for, after the stimulus.
-        amplitude: What it should be.
+        amplitude: What it should be in the EEG.
+        field: What it should be in the MEG.
         latency: When it should be.
     """
 
@@ -65,11 +73,12 @@ class ComponentKeys(Section):
     polarity: Literal["negative", "positive"]
     window: Window
     amplitude: AmplitudeKeys | None = None
+    field: FieldKeys | None = None
     latency: LatencyKeys | None = None
 
     @model_validator(mode="after")
     def _states_something(self) -> ComponentKeys:
-        if self.amplitude is None and self.latency is None:
+        if self.amplitude is None and self.field is None and self.latency is None:
             raise ValueError(f"{self.name} has neither an 'amplitude' nor a 'latency'; give at least one")
         return self
 
@@ -97,9 +106,10 @@ class SteadyStateKeys(Section):
 
 
 class EvokedKeys(Section):
-    """What the EEG does after a stimulus.
+    """What the EEG, or MEG, does after a stimulus.
 
     Attributes:
+        signal: Which of them.
         stimulus: Its name in `circuit.stimuli`.
         onsets: When it comes, for circuits of others, which have no stimuli in the file.
         name: Of the target; None: that of the stimulus.
@@ -112,6 +122,7 @@ class EvokedKeys(Section):
         steady_state: How trains are followed.
     """
 
+    signal: Literal["EEG", "MEG"] = "EEG"
     stimulus: str | None = None
     onsets: tuple[Milliseconds, ...] = ()
     name: str | None = Field(None, pattern=r"^[A-Za-z][\w-]*$")
@@ -130,6 +141,12 @@ class EvokedKeys(Section):
             raise ValueError("'response' chooses among the tones of an oddball 'stimulus'; leave it out with 'onsets'")
         if not self.components and self.steady_state is None:
             raise ValueError("give 'components', 'steady_state' or both: what should be measured")
+        for component in self.components:
+            if (component.amplitude if self.signal == "MEG" else component.field) is not None:
+                raise ValueError(
+                    f"{component.name}: expected the 'amplitude' of an EEG (uV), or the 'field' of an MEG (fT) with "
+                    f"'signal: MEG'; the signal is {self.signal}"
+                )
         names = [component.name for component in self.components]
         if len(set(names)) < len(names):
             raise ValueError(f"components need different names, got {', '.join(names)}")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from rheobase.campaigns.circuits.schema_evoked import EvokedKeys
-from rheobase.campaigns.schema_types import Hertz, Millivolts, Percent, Section
+from rheobase.campaigns.schema_types import Hertz, Micrometres, Millivolts, Percent, Section
 
 
 class RateKeys(Section):
@@ -26,9 +26,10 @@ def _rate_keys(value: object) -> object:
 
 
 class SpectrumKeys(Section):
-    """What the EEG of the circuit is to be like.
+    """What the EEG, or MEG, of the circuit is to be like.
 
     Attributes:
+        signal: Which of them.
         file: Spectral targets (`rheobase.spectrum/1`).
         measures: What of them counts; the names of bands are those of the file.
         exponent_tolerance: How far from the aperiodic exponent is near enough.
@@ -39,6 +40,7 @@ class SpectrumKeys(Section):
     """
 
     file: Path
+    signal: Literal["EEG", "MEG"] = "EEG"
     measures: tuple[str, ...] = ("aperiodic_exponent", "alpha_peak")
     exponent_tolerance: float = Field(0.15, gt=0)
     alpha_tolerance: Hertz = Field(1.0, gt=0)
@@ -118,6 +120,20 @@ class UnitaryKeys(Section):
         return math.exp(math.sqrt(math.log1p((self.std / self.amplitude) ** 2)))
 
 
+class MagnetometerKeys(Section):
+    """Where the MEG is measured.
+
+    Attributes:
+        sensor: Its position from the centre of the head: x, y, z.
+        tilt: Angle between the axis of the column, turned towards x, and the radius of the head (degrees).
+        dipole: Distance of the column from the centre of the head, along z.
+    """
+
+    sensor: tuple[Micrometres, Micrometres, Micrometres] = (0.0, 60_000.0, 104_000.0)
+    tilt: float = Field(90.0, ge=-180, le=180)
+    dipole: Micrometres = Field(78_200.0, gt=0)
+
+
 class CircuitTargetKeys(Section):
     """What the circuit is to do.
 
@@ -129,7 +145,8 @@ class CircuitTargetKeys(Section):
         spectrum: What its EEG is to be like.
         distributions: Distributions of the rates over the units of populations.
         measures: Further measures of populations.
-        evoked: What its EEG does after stimuli.
+        evoked: What its EEG, or MEG, does after stimuli.
+        meg: Where the MEG is measured.
         unitary: Amplitudes of unitary postsynaptic potentials, by patterns of projections ("L4_E->L4_*").
         source: Where the rates were measured, in words.
     """
@@ -141,6 +158,7 @@ class CircuitTargetKeys(Section):
     distributions: dict[str, DistributionKeys] = Field(default_factory=dict)
     measures: tuple[MeasureKeys, ...] = ()
     evoked: tuple[EvokedKeys, ...] = ()
+    meg: MagnetometerKeys = MagnetometerKeys()
     unitary: dict[str, UnitaryKeys] = Field(default_factory=dict)
     source: str = ""
 

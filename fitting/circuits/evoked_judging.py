@@ -11,7 +11,7 @@ from rheobase.features.errors import ModelError
 from rheobase.features.signals.epochs import cut_epochs
 from rheobase.features.signals.evoked import difference_wave, evoked_response
 from rheobase.features.signals.signal import Event
-from rheobase.fitting.circuits.head import DEFAULT_HEAD, FourSphereHead, eeg
+from rheobase.fitting.circuits.head import DEFAULT_HEAD, Sensor
 from rheobase.objectives.evoked import judge_component, judge_steady_state
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _STIMULUS = "stimulus"
 
 @dataclass(frozen=True)
 class EvokedTarget:
-    """What the EEG should do after a stimulus.
+    """What the EEG, or MEG, should do after a stimulus.
 
     Attributes:
         onsets_ms: When the stimulus comes, each volley or the start of each train (ms from the simulation's start).
@@ -37,9 +37,9 @@ class EvokedTarget:
         steady_state: How the trains of a stimulus are followed; None for single volleys.
         subtracted_onsets_ms: Onsets of standards, whose response is subtracted before components are measured, where
             `onsets_ms` are those of deviants; none if empty.
-        head: From the dipole to the electrode.
+        sensor: From the dipole to the EEG or MEG.
         name: Stands before the names of what is measured, where there are several such targets.
-        scale: Factor of the potential before amplitudes are compared: a model of some hundred cells stands for many
+        scale: Factor of the signal before amplitudes are compared: a model of some hundred cells stands for many
             more.
     """
 
@@ -49,7 +49,7 @@ class EvokedTarget:
     components: tuple[ComponentTarget, ...] = ()
     steady_state: SteadyStateTarget | None = None
     subtracted_onsets_ms: tuple[float, ...] = ()
-    head: FourSphereHead = DEFAULT_HEAD
+    sensor: Sensor = DEFAULT_HEAD
     name: str = ""
     scale: float = 1.0
 
@@ -124,11 +124,11 @@ def _epochs(responses: Sequence[CircuitResponse], onsets_ms: Sequence[float], ta
     for response in responses:
         if response.dipole is None:
             raise ModelError("an evoked response is wanted, but no dipole was recorded: set `signals` of the trial")
-        potential = eeg(response.dipole, target.head)
-        potential = replace(potential, values=target.scale * potential.values)
+        signal = target.sensor.signal(response.dipole)
+        signal = replace(signal, values=target.scale * signal.values)
         # Events count from the first sample.
-        events = tuple(Event(_STIMULUS, onset_ms - potential.start_ms) for onset_ms in onsets_ms)
-        cut.append(cut_epochs(replace(potential, events=events), _STIMULUS, target.window_ms))
+        events = tuple(Event(_STIMULUS, onset_ms - signal.start_ms) for onset_ms in onsets_ms)
+        cut.append(cut_epochs(replace(signal, events=events), _STIMULUS, target.window_ms))
     return replace(
         cut[0],
         values=np.concatenate([part.values for part in cut]),

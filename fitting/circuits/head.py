@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -65,7 +65,64 @@ class FourSphereHead:
                 f"({scalp:g} um), got {distance:g} um from the centre"
             )
 
+    unit: ClassVar[str] = "uV"  # in which amplitudes are told
 
+    def signal(self, dipole: Signal) -> Signal:
+        """What the electrode sees of a dipole; see `eeg`."""
+        return eeg(dipole, self)
+
+
+@dataclass(frozen=True)
+class Magnetometer:
+    """A sensor of the radial magnetic field outside of a head that is a sphere (Sarvas 1987).
+
+    A radial dipole has no field outside: the column lies in the wall of a sulcus, with its axis tilted towards x.
+
+    Attributes:
+        sensor_um: Position of the sensor from the centre of the head (um). By default 12 cm out and 30 degrees to the
+            side of the dipole, near the extremum of the field of one in the wall.
+        tilt_deg: Angle between the axis of the column and the radius of the head: 90 in the wall of a sulcus, 0 on the
+            crown of a gyrus (degrees).
+        dipole_z_um: Distance of the dipole from the centre (um).
+
+    Raises:
+        ModelError: A sensor no farther out than the dipole.
+    """
+
+    sensor_um: tuple[float, float, float] = (0.0, 60_000.0, 104_000.0)
+    tilt_deg: float = 90.0
+    dipole_z_um: float = 78_200.0
+    unit: ClassVar[str] = "fT"
+
+    def __post_init__(self) -> None:
+        _check_sensor(self.sensor_um, self.dipole_z_um)
+
+    def signal(self, dipole: Signal) -> Signal:
+        """The radial field of a dipole (fT), one channel called "MEG".
+
+        Args:
+            dipole: Channels x, y and z of the column, z along its axis.
+
+        Raises:
+            ModelError: Other channels.
+            UnitError: Another kind of unit.
+        """
+        moment = _moment(dipole)
+        angle = math.radians(self.tilt_deg)
+        turned = np.array(
+            [[math.cos(angle), 0.0, math.sin(angle)], [0.0, 1.0, 0.0], [-math.sin(angle), 0.0, math.cos(angle)]]
+        )
+        field = meg(
+            replace(moment, values=np.einsum("ij,...jt->...it", turned, moment.values)),
+            self.sensor_um,
+            self.dipole_z_um,
+        )
+        outwards = np.array(self.sensor_um) / math.hypot(*self.sensor_um)
+        values = np.einsum("k,...kt->...t", outwards, field.values)[..., np.newaxis, :]
+        return replace(field, values=values, channels=("MEG",))
+
+
+Sensor = FourSphereHead | Magnetometer
 DEFAULT_HEAD = FourSphereHead()
 
 
@@ -115,16 +172,20 @@ def meg(dipole: Signal, sensor_um: tuple[float, float, float], dipole_z_um: floa
     """
     from lfpykit.eegmegcalc import SphericallySymmetricVolCondMEG
 
-    if not 0.0 < dipole_z_um < math.hypot(*sensor_um):
-        raise ModelError(
-            f"the sensor must lie farther out than the dipole ({dipole_z_um:g} um), got {math.hypot(*sensor_um):g} um "
-            "from the centre"
-        )
+    _check_sensor(sensor_um, dipole_z_um)
     moment = _moment(dipole)
     model = SphericallySymmetricVolCondMEG(np.array([sensor_um], dtype=float))
     matrix = model.get_transformation_matrix(np.array([0.0, 0.0, dipole_z_um]))[0]
     values = _FT_PER_nA_UM * np.einsum("ki,...ij->...kj", matrix, moment.values)
     return replace(moment, values=values, unit="fT", channels=("Bx", "By", "Bz"))
+
+
+def _check_sensor(sensor_um: tuple[float, float, float], dipole_z_um: float) -> None:
+    if not 0.0 < dipole_z_um < math.hypot(*sensor_um):
+        raise ModelError(
+            f"the sensor must lie farther out than the dipole ({dipole_z_um:g} um), got {math.hypot(*sensor_um):g} um "
+            "from the centre"
+        )
 
 
 def _moment(dipole: Signal) -> Signal:

@@ -12,7 +12,7 @@ from rheobase.features.activity.unit_measures import cv_isi, mean_rate
 from rheobase.features.errors import ModelError
 from rheobase.features.signals.welch import DEFAULT_WELCH, WelchSettings, power_spectrum
 from rheobase.fitting.circuits.evoked_judging import EvokedTarget, judge_evoked
-from rheobase.fitting.circuits.head import DEFAULT_HEAD, FourSphereHead, eeg
+from rheobase.fitting.circuits.head import DEFAULT_HEAD, Sensor
 from rheobase.objectives.noise import jackknifed, over_seeds
 from rheobase.objectives.rates import PopulationMeasures, PopulationTarget, judge_population
 from rheobase.objectives.spectra import SpectralTolerances, judge_spectrum, mean_spectrum
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpectrumTarget:
-    """What the EEG of a circuit should be like.
+    """What the EEG, or MEG, of a circuit should be like.
 
     Attributes:
         targets: What recordings gave, and how it was measured.
         tolerances: What counts, and what is near enough.
-        head: From the dipole to the electrode.
+        sensor: From the dipole to the EEG or MEG.
         welch: How the spectrum is estimated; as fine as the targets' were.
     """
 
     targets: SpectralTargets
     tolerances: SpectralTolerances = SpectralTolerances()
-    head: FourSphereHead = DEFAULT_HEAD
+    sensor: Sensor = DEFAULT_HEAD
     welch: WelchSettings = DEFAULT_WELCH
 
 
@@ -145,8 +145,8 @@ def at_rest(response: CircuitResponse, targets: CircuitTargets) -> CircuitRespon
     return replace(response, spikes=spikes.between(spikes.start_ms, until_ms), dipole=dipole)
 
 
-def eeg_spectrum(response: CircuitResponse, target: SpectrumTarget) -> Spectrum | None:
-    """Spectrum of the EEG of a response (mV^2/Hz); None if it was stopped early.
+def signal_spectrum(response: CircuitResponse, target: SpectrumTarget) -> Spectrum | None:
+    """Spectrum of the EEG (mV^2/Hz) or MEG (fT^2/Hz) of a response; None if it was stopped early.
 
     Raises:
         ModelError: The response has no dipole.
@@ -156,7 +156,7 @@ def eeg_spectrum(response: CircuitResponse, target: SpectrumTarget) -> Spectrum 
         return None
     if response.dipole is None:
         raise ModelError("a spectrum is wanted, but no dipole was recorded: set `signals` of the trial")
-    return power_spectrum(eeg(response.dipole, target.head), target.welch)
+    return power_spectrum(target.sensor.signal(response.dipole), target.welch)
 
 
 def _judge_populations(response: CircuitResponse, targets: CircuitTargets) -> tuple[Judged, ...]:
@@ -191,7 +191,7 @@ def _judge_signals(responses: Sequence[CircuitResponse], targets: CircuitTargets
     """Spectrum and evoked responses of the average over some responses."""
     judged: tuple[Judged, ...] = ()
     if targets.spectrum is not None:
-        spectra = [eeg_spectrum(at_rest(response, targets), targets.spectrum) for response in responses]
+        spectra = [signal_spectrum(at_rest(response, targets), targets.spectrum) for response in responses]
         whole = [spectrum for spectrum in spectra if spectrum is not None]
         spectrum = mean_spectrum(whole) if len(whole) == len(spectra) else None
         judged += judge_spectrum(spectrum, targets.spectrum.targets, targets.spectrum.tolerances)

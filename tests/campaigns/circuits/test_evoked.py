@@ -9,6 +9,7 @@ import pytest
 
 from rheobase.campaigns.circuits.building import build_blueprint, build_targets
 from rheobase.campaigns.circuits.confirming import final_trials
+from rheobase.campaigns.circuits.evoked_waves import evoked_waves
 from rheobase.campaigns.circuits.running import check_circuit
 from rheobase.campaigns.circuits.schema import CircuitCampaign
 from rheobase.campaigns.circuits.stages import build_stages
@@ -17,7 +18,9 @@ from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import read_trials
 from rheobase.campaigns.loading import load_any_campaign
 from rheobase.features.errors import RheobaseError
+from rheobase.features.signals.signal import Signal
 from rheobase.fitting.circuits.circuit import Trial
+from rheobase.fitting.circuits.head import Magnetometer, eeg_lead_field
 from rheobase.fitting.circuits.judging import judge
 from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
 from tests.campaigns.circuits import evoking
@@ -150,6 +153,23 @@ MISTAKES = {
         r"MMN, 10 to 190 ms, is not within the window, -20 to 95 ms",
     ),
     "an amplitude without a unit": (("value: -1 uV", "value: -1"), r"expected a quantity with its unit"),
+    "an electric amplitude of a field": (
+        ("- name: mismatch", "- name: mismatch\n      signal: MEG"),
+        r"MMN: expected the 'amplitude' of an EEG \(uV\), or the 'field' of an MEG \(fT\).*; the signal is MEG",
+    ),
+    "a field of an EEG": (
+        ("amplitude: {value: -1 uV, tolerance: 0.5 uV}", "field: {value: -1 fT, tolerance: 0.5 fT}"),
+        r"MMN: expected the 'amplitude' of an EEG .*; the signal is EEG",
+    ),
+    "a field in microvolts": (
+        ("amplitude: {value: -1 uV, tolerance: 0.5 uV}", "field: {value: -1 uV, tolerance: 0.5 fT}"),
+        r"components.0.field.value: expected a unit like fT, got 'uV'",
+    ),
+    "a sensor in the head": (
+        ("  evoked:\n    - stimulus: clicks",
+         "  meg: {sensor: [0 um, 0 um, 70 mm]}\n  evoked:\n    - stimulus: clicks\n      signal: MEG"),
+        r"targets.meg: the sensor must lie farther out than the dipole \(78200 um\), got 70000 um",
+    ),
     "a ratio without dB": (("value: 10 dB", "value: 10"), r"expected a ratio of powers such as '10 dB'"),
     "deviants of clicks": (
         ("- stimulus: clicks", "- stimulus: clicks\n      response: deviants"),
@@ -218,3 +238,32 @@ def test_a_campaign_is_tuned_to_an_evoked_response(tmp_path: Path) -> None:
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "Responses to stimuli" in page
     assert "click N1 amplitude" in page
+
+
+def test_fields_are_targets_as_potentials_are(tmp_path: Path) -> None:
+    """The same dipole, seen by a magnetometer beside it: the N1 in fT, and its coherence as in the EEG."""
+    path = tmp_path / "evoking.yaml"
+    sensor = Magnetometer(tilt_deg=60.0)
+    one_uV = Signal(np.array([[0.0], [0.0], [1e-3 / eeg_lead_field()[2]]]), 1.0, "nA um", ("x", "y", "z"))
+    fT_per_uV = float(sensor.signal(one_uV).values[0, 0])
+    field = OTHERS.replace("    - name: click", "    - name: click\n      signal: MEG")
+    field = field.replace("amplitude: {value: -5 uV, tolerance: 0.5 uV}", "field: {value: 10 fT, tolerance: 1 fT}")
+    path.write_text(field.replace("  evoked:", "  meg: {tilt: 60}\n  evoked:"), encoding="utf-8")
+    magnetic = build_targets(_load(path))
+    path.write_text(OTHERS, encoding="utf-8")
+    response = evoking.simulate(Trial({}, seed=1, duration_ms=4200.0, dropped_ms=100.0, signals=True))
+    seen, potential = (
+        {one.name: one.value for one in judge(response, targets)} for targets in (magnetic, build_targets(_load(path)))
+    )
+    assert 5.0 < fT_per_uV < 30.0
+    assert potential["click.N1_amplitude"] == pytest.approx(evoking.MICROVOLTS, abs=0.7)
+    assert seen["click.N1_amplitude"] == pytest.approx(fT_per_uV * potential["click.N1_amplitude"])
+    assert [one.unit for one in judge(response, magnetic) if one.name == "click.N1_amplitude"] == ["fT"]
+    (wave,) = evoked_waves([response], magnetic)
+    assert wave.unit == "fT"
+
+
+def test_a_file_without_fields_is_the_same_as_before(campaign: CircuitCampaign) -> None:
+    """Folders that older versions began can be resumed."""
+    text = str(campaign.essence()["targets"])
+    assert not any(word in text for word in ("'meg'", "'signal'", "'field'"))

@@ -9,7 +9,7 @@ import pytest
 
 from rheobase.features.errors import ModelError, UnitError
 from rheobase.features.signals.signal import Signal
-from rheobase.fitting.circuits.head import FourSphereHead, eeg, eeg_lead_field, meg
+from rheobase.fitting.circuits.head import FourSphereHead, Magnetometer, eeg, eeg_lead_field, meg
 
 OTHER_CONDUCTIVITIES = (0.47, 1.71, 0.02, 0.41)
 
@@ -62,6 +62,30 @@ def test_field_of_a_tangential_dipole_below_the_sensor() -> None:
     assert field.values[:, 0].tolist() == pytest.approx([closed_T * 1e15, 0.0, 0.0], rel=1e-9)
     assert field.values[0, 0] == pytest.approx(9.73094081e-09 * 4e-7 * math.pi * 1e12, rel=1e-8)
     assert field.unit == "fT"
+
+
+@pytest.mark.parametrize("tilt_deg", [90.0, 60.0, -90.0])
+def test_radial_field_of_a_column_in_the_wall_of_a_sulcus(tilt_deg: float) -> None:
+    """Return currents in a sphere have no radial field: what is left is Biot and Savart's of the dipole alone."""
+    sensor = Magnetometer(tilt_deg=tilt_deg)
+    field = sensor.signal(dipole(0.3, -0.2, 1.0))
+    angle = math.radians(tilt_deg)
+    moment = np.array(
+        [0.3 * math.cos(angle) + math.sin(angle), -0.2, math.cos(angle) - 0.3 * math.sin(angle)]
+    )  # nA um = 1e-15 A m
+    place_m = 1e-6 * np.array(sensor.sensor_um)
+    away_m = place_m - np.array([0.0, 0.0, 78_200e-6])
+    closed_T = 1e-7 * np.cross(1e-15 * moment, away_m) @ place_m / np.linalg.norm(place_m)
+    closed_fT = 1e15 * closed_T / np.linalg.norm(away_m) ** 3
+    assert field.values[0].tolist() == pytest.approx([closed_fT] * 2, rel=1e-9)
+    assert abs(closed_fT) > 1e-6
+    assert (field.unit, field.channels) == ("fT", ("MEG",))
+
+
+def test_a_column_on_the_crown_of_a_gyrus_has_no_magnetic_field() -> None:
+    assert np.abs(Magnetometer(tilt_deg=0.0).signal(dipole(0.0, 0.0, 1.0)).values).max() < 1e-18
+    with pytest.raises(ModelError, match=r"the sensor must lie farther out than the dipole"):
+        Magnetometer((0.0, 0.0, 70_000.0))
 
 
 def test_a_radial_dipole_has_no_magnetic_field_outside() -> None:

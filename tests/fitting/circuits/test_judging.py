@@ -83,7 +83,7 @@ def test_every_target_is_judged_in_order(spectrum_target: SpectrumTarget) -> Non
 
 
 def test_the_head_changes_the_amplitude_alone(spectrum_target: SpectrumTarget) -> None:
-    others = replace(spectrum_target, head=FourSphereHead(conductivities_S_per_m=(0.47, 1.71, 0.02, 0.41)))
+    others = replace(spectrum_target, sensor=FourSphereHead(conductivities_S_per_m=(0.47, 1.71, 0.02, 0.41)))
     first, second = (judge(response(1), CircuitTargets(spectrum=target)) for target in (spectrum_target, others))
     assert [one.value for one in first] == pytest.approx([one.value for one in second], rel=1e-6)
 
