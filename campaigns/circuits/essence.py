@@ -17,6 +17,8 @@ def essence_of(content: dict[str, Any]) -> dict[str, Any]:
         del content["electrodes"]
     _of_targets(content["targets"])
     _of_tuning(content["tuning"])
+    if content["circuit"] is not None:
+        del content["circuit"]["coreneuron"]  # the spikes are the same
     for population in (content["circuit"] or {}).get("populations", {}).values():
         _of_population(population)
     for stimulus in (content["circuit"] or {}).get("stimuli", {}).values():

@@ -168,7 +168,12 @@ class BackgroundKeys(Section):
 
 
 class CircuitKeys(Section):
-    """The circuit; `scale` leaves so many of its cells, and keeps mean and variance of their input."""
+    """The circuit.
+
+    Attributes:
+        scale: Leaves so many of its cells, and keeps mean and variance of their input.
+        coreneuron: Whether CoreNEURON computes trials without signals; the spikes are the same.
+    """
 
     radius: Micrometres = Field(150.0, gt=0)
     temperature: Celsius = 34.0
@@ -176,6 +181,7 @@ class CircuitKeys(Section):
     time_step: Milliseconds = Field(0.1, gt=0, le=1.0)
     seed: int = Field(1, ge=0)
     scale: float = Field(1.0, gt=0, le=1)
+    coreneuron: bool = False
     layers: dict[str, Span]
     populations: dict[str, PopulationKeys]
     synapses: dict[str, SynapseKeys] = Field(default_factory=dict)

@@ -30,6 +30,7 @@ class Subject:
         blueprint: What NEURON builds; None for somebody else's.
         command: What simulates somebody else's.
         function: Or the Python function that does, as "module:function".
+        coreneuron: Whether CoreNEURON computes what it can.
     """
 
     populations: Mapping[str, int]
@@ -38,6 +39,7 @@ class Subject:
     blueprint: CircuitBlueprint | None = None
     command: ExternalCommand | None = None
     function: str | None = None
+    coreneuron: bool = False
 
     def build(self) -> Circuit:
         """The circuit, in this process.
@@ -46,7 +48,7 @@ class Subject:
             ModelError: it cannot be built.
         """
         if self.blueprint is not None:
-            return NeuronCircuit(self.blueprint)
+            return NeuronCircuit(self.blueprint, coreneuron=self.coreneuron)
         if self.command is not None:
             return CommandCircuit(self.command, self.populations, self.parameters)
         assert self.function is not None  # the schema says so
@@ -69,7 +71,7 @@ def make_subject(campaign: CircuitCampaign) -> Subject:
         with campaign.blamed("tuning", "layers"):
             layers = layers_of(blueprint, order)
         sizes = {population.name: population.size for population in blueprint.populations}
-        return Subject(sizes, blueprint.parameters, layers, blueprint)
+        return Subject(sizes, blueprint.parameters, layers, blueprint, coreneuron=campaign.ours.coreneuron)
     keys = campaign.external
     with campaign.blamed("external"):
         layers = tuple(TuningLayer(name, keys.layers[name].excitatory, keys.layers[name].inhibitory) for name in order)

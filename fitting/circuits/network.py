@@ -24,7 +24,7 @@ from rheobase.fitting.circuits.spike_record import SpikeRecord
 from rheobase.fitting.circuits.spike_sources import PlayedSpikes, poisson_times, volley_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from rheobase.fitting.cells.mechanisms import Mechanism
     from rheobase.fitting.circuits.blueprint import CircuitBlueprint
@@ -53,7 +53,7 @@ def plan_circuit(blueprint: CircuitBlueprint) -> CircuitPlan:
     Raises:
         ModelError: a cell that cannot be built, or connections that cannot be made.
     """
-    load_mechanisms(_mechanisms(blueprint))
+    load_mechanisms(blueprint_mechanisms(blueprint))
     placed = place_cells(blueprint, cell_shape)
     return CircuitPlan(blueprint, placed, connect(blueprint, placed))
 
@@ -231,7 +231,7 @@ class Network:
                 player.set_times(poisson_times(generator, trial.replayed[name], trial.duration_ms))
 
 
-def _mechanisms(blueprint: CircuitBlueprint) -> Iterable[Mechanism]:
+def blueprint_mechanisms(blueprint: CircuitBlueprint) -> tuple[Mechanism, ...]:
     """Those of all cells and of circuits: one library for all.
 
     Raises:
@@ -247,4 +247,4 @@ def _mechanisms(blueprint: CircuitBlueprint) -> Iterable[Mechanism]:
                         f"{variant.name}: its mechanism '{mechanism.name}' ({mechanism.source}) differs from that of "
                         f"other cells ({other.source}); NEURON can have only one of a name: rename one of them"
                     )
-    return found.values()
+    return tuple(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,17 +31,19 @@ _LOOK_EVERY_MS = 100.0
 _LONGEST_EXCHANGE_MS = 10.0
 
 
-def run(network: Network, trial: Trial) -> CircuitResponse:
+def run(network: Network, trial: Trial, *, coreneuron: bool = False) -> CircuitResponse:
     """Simulate a trial.
 
     Args:
         network: The parts of the circuit that the trial needs.
         trial: What to simulate; its names are known to be right.
+        coreneuron: Whether CoreNEURON computes a trial without signals; its mechanisms have been loaded.
     """
     with_currents = bool(trial.signals or trial.electrodes_um)
     network.prepare(trial)
+    outside = coreneuron and not with_currents and int(network.context.nhost()) == 1
     with _integrating(network, with_currents):
-        steps = _Steps(network, trial)
+        steps = _Steps(network, trial, outside)
         signals = _Signals(network, trial, steps) if with_currents else None
         steps.start()
         stopped = _advance(steps, signals)
@@ -93,8 +96,11 @@ def _integrating(network: Network, with_currents: bool) -> Iterator[None]:
 class _Steps:
     """The time steps of a trial, and the looks in between."""
 
-    def __init__(self, network: Network, trial: Trial) -> None:
+    def __init__(self, network: Network, trial: Trial, outside: bool) -> None:
+        from neuron import coreneuron
+
         self._network, self._duration_ms = network, trial.duration_ms
+        self._solver = functools.partial(coreneuron, enable=outside, verbose=0)
         self.step_ms = network.plan.blueprint.time_step_ms
         self.total = round(trial.duration_ms / self.step_ms)
         self._reached = 0
@@ -122,7 +128,8 @@ class _Steps:
         # NEURON's time is a sum of steps with rounding errors: a quarter of a step beyond is always that step.
         try:
             if step > self._reached:
-                self._network.context.psolve((step + 0.25) * self.step_ms)
+                with self._solver():
+                    self._network.context.psolve((step + 0.25) * self.step_ms)
         except RuntimeError as error:
             return f"NEURON could not integrate beyond {self.reached_ms:g} ms: {error}"
         self._reached = step

@@ -5,11 +5,15 @@
 The same candidates of the small cell and of the layer 5 pyramidal cell (tests/benchmarks/problems.py; segments of 100
 um), evaluated whole with the variable step at the default and at a coarser tolerance, and with fixed steps of 0.025 and
 0.1 ms by NEURON and by CoreNEURON. Candidates lie around the middle of the bounds (small cell: around the hidden
-conductances). Each integrator has a process of its own. With --quick the small cell only, with one candidate.
+conductances). Each integrator has a process of its own. With --quick the small cell only, with one candidate. In full
+also a second of the 287 cells of cortical_column without signals, by NEURON and by CoreNEURON, thrice each.
 
 Prints a table, and for each cell and integrator, e.g. integrators.small.fixed_0.1.cpu_ratio
   integrators.CELL.NAME.cpu_ratio           CPU time over that of the variable step with the default tolerance
   integrators.CELL.NAME.largest_difference  largest change of a score from there (standard deviations)
+and in full
+  integrators.circuit.coreneuron.cpu_ratio          CPU time over NEURON's
+  integrators.circuit.coreneuron.different_spikes   spikes that only one of the two has
 In full it writes results/integrators.json.
 """
 
@@ -18,6 +22,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -28,10 +33,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rheobase.campaigns.building import build_model
-from rheobase.campaigns.loading import library, load_campaign
+from rheobase.campaigns.circuits.building import build_blueprint
+from rheobase.campaigns.circuits.schema import CircuitCampaign
+from rheobase.campaigns.loading import library, load_any_campaign, load_campaign
 from rheobase.fitting.cells.compilation import load_for_coreneuron
 from rheobase.fitting.cells.evaluator import CellEvaluator
 from rheobase.fitting.cells.mechanisms import ramp_clamp
+from rheobase.fitting.circuits.circuit import Trial
+from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
 from tests.benchmarks.problems import Problem, l5_problem, small_problem
 from tests.benchmarks.reporting import print_metric, write_results
 
@@ -84,14 +93,45 @@ def measure(cell: str, name: str, count: int) -> list[dict[str, Any]]:
     return found
 
 
+def simulate_circuit(name: str) -> dict[str, Any]:
+    """CPU seconds and spikes of a second of the column, in this process."""
+    campaign = load_any_campaign(library()["cortical_column"])
+    assert isinstance(campaign, CircuitCampaign)
+    circuit = NeuronCircuit(build_blueprint(campaign), coreneuron=name == "coreneuron")
+    circuit.simulate(Trial({}, seed=1, duration_ms=20.0, dropped_ms=0.0))  # builds it
+    runs = [circuit.simulate(Trial({}, seed=1, duration_ms=1000.0, dropped_ms=0.0)) for _ in range(3)]
+    spikes = runs[0].spikes
+    return {
+        "cpu_s": statistics.median(run.cpu_seconds for run in runs),
+        "spikes": list(zip(spikes.times_ms.tolist(), spikes.unit_of_spike.tolist(), strict=True)),
+    }
+
+
+def compare_circuit() -> dict[str, float]:
+    """CoreNEURON against NEURON."""
+    found = {name: in_process("circuit", name, 1) for name in ("neuron", "coreneuron")}
+    ours, theirs = ({tuple(spike) for spike in found[name]["spikes"]} for name in ("coreneuron", "neuron"))
+    return {
+        "neuron_cpu_s": round(found["neuron"]["cpu_s"], 3),
+        "cpu_ratio": round(found["coreneuron"]["cpu_s"] / found["neuron"]["cpu_s"], 3),
+        "spikes": len(theirs),
+        "different_spikes": len(ours ^ theirs),
+    }
+
+
+def in_process(cell: str, name: str, count: int) -> Any:
+    """What `measure` or `simulate_circuit` gives in a process of its own."""
+    words = [sys.executable, __file__, "--measure", cell, name, str(count)]
+    ended = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
 def compare(cell: str, count: int) -> dict[str, dict[str, float]]:
     """Each integrator against the reference; prints the table's lines."""
     rows: dict[str, dict[str, float]] = {}
     reference: list[dict[str, Any]] = []
     for name in INTEGRATORS:
-        words = [sys.executable, __file__, "--measure", cell, name, str(count)]
-        ended = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
-        found: list[dict[str, Any]] = json.loads(ended.stdout.splitlines()[-1])
+        found: list[dict[str, Any]] = in_process(cell, name, count)
         reference = reference or found
         cpu_s = sum(one["cpu_s"] for one in found)
         differences = [
@@ -123,7 +163,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.measure:
         cell, name, count = options.measure
-        print(json.dumps(measure(cell, name, int(count))))
+        print(json.dumps(simulate_circuit(name) if cell == "circuit" else measure(cell, name, int(count))))
         return
     counts = {"small": 1} if options.quick else {"small": 5, "l5": 3}
     print("cell   integrator         CPU s/ev   ratio       sum  largest difference, failures")
@@ -134,7 +174,11 @@ def main() -> None:
                 print_metric(f"integrators.{cell}.{name}.cpu_ratio", row["cpu_ratio"])
                 print_metric(f"integrators.{cell}.{name}.largest_difference", row["largest_difference"])
     if not options.quick:
-        write_results("integrators", {"candidates": counts, "segment_length_um": SEGMENT_LENGTH_um, **found})
+        circuit = compare_circuit()
+        for name in ("cpu_ratio", "different_spikes"):
+            print_metric(f"integrators.circuit.coreneuron.{name}", circuit[name])
+        about = {"candidates": counts, "segment_length_um": SEGMENT_LENGTH_um}
+        write_results("integrators", {**about, **found, "circuit": circuit})
 
 
 if __name__ == "__main__":

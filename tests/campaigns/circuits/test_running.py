@@ -121,6 +121,15 @@ def test_killed_and_resumed_it_is_the_same(campaign: Path, whole: Path, tmp_path
         assert np.array_equal(one.spikes.times_ms, other.spikes.times_ms)
 
 
+def test_coreneuron_gives_the_same_record(campaign: Path, whole: Path, tmp_path: Path) -> None:
+    """And a campaign may change over to it at any time."""
+    run = Running("run", campaign, "--out", tmp_path / "run", "--workers", 1, "--set", "circuit.coreneuron=true")
+    assert run.wait(400.0) == 0, run.error
+    assert _trials(tmp_path / "run") == _trials(whole)
+    again = Running("run", campaign, "--out", tmp_path / "run", "--workers", 1)
+    assert again.wait() == 0, again.error
+
+
 def test_another_campaign_in_the_folder_is_refused(whole: Path, tmp_path: Path) -> None:
     other = write_tiny_circuit(tmp_path, ("L4_A: 12 Hz", "L4_A: 14 Hz"))
     run = Running("run", other, "--out", whole)
