@@ -267,3 +267,35 @@ def test_a_file_without_fields_is_the_same_as_before(campaign: CircuitCampaign) 
     """Folders that older versions began can be resumed."""
     text = str(campaign.essence()["targets"])
     assert not any(word in text for word in ("'meg'", "'signal'", "'field'"))
+
+
+VOLLEYS = ", ".join(f"{600 + 150 * number} ms" for number in range(10))
+CLICKS = (
+    ("targets:\n", f"  stimuli:\n    clicks: {{fibres: 40, times: [{VOLLEYS}], jitter: 1 ms}}\ntargets:\n"),
+    (
+        "  tolerance: 40 %\n",
+        "  tolerance: 40 %\n  evoked:\n    - stimulus: clicks\n      window: -20 ms to 120 ms\n"
+        "      baseline: -20 ms to 0 ms\n      scale: 100000\n"
+        "      components: [{name: P20, polarity: positive, window: 3 ms to 60 ms, "
+        "amplitude: {value: 2.4 uV, tolerance: 0.4 uV}}]\n",
+    ),
+    (
+        "    probabilities:\n",
+        '      - {source: "clicks", target: "*", synapse: excitation, conductance: 1 nS}\n    probabilities:\n',
+    ),
+    ("L4_A: {L4_A: 0.3, L4_B: 0.5}", "L4_A: {L4_A: 0.3, L4_B: 0.5, clicks: 0.5}"),
+    ("trials: 16", 'trials: 24, spectrum_knobs: {clicks: {parameters: ["weight:clicks->L4_A"]}}'),
+)
+
+
+def test_a_circuit_of_neuron_is_tuned_to_an_evoked_response(tmp_path: Path) -> None:
+    """Of 0.8 uV at first: the thalamic weight must grow two- to threefold, while rates at rest stay."""
+    run = Running("run", write_tiny_circuit(tmp_path, *CLICKS), "--out", tmp_path / "run", "--workers", 2)
+    assert run.wait(600.0) == 0, run.error
+    assert "All 3 targets are met, as means over 2 seeds that the tuning has not seen" in run.error
+    trials = list(read_trials(tmp_path / "run" / "trials.jsonl"))
+    first = next(trial for trial in trials if trial.stage == "spectrum")
+    assert first.told.outcome.values["clicks.P20_amplitude"] < 1.5
+    tuned = (tmp_path / "run" / "tuned.yaml").read_text(encoding="utf-8")
+    weight = float(next(line for line in tuned.splitlines() if "weight:clicks->L4_A" in line).rpartition(":")[2])
+    assert 1.5 < weight < 5.0
