@@ -137,10 +137,12 @@ def full_fidelity(campaign: Campaign) -> Fidelity:
 def stage_fidelity(campaign: Campaign, name: str) -> Fidelity:
     """That of the models that a stage looks at."""
     config, full = campaign.search.in_stages[name], full_fidelity(campaign)
+    time_step_ms = config.time_step or full.time_step_ms
     return Fidelity(
         config.segment_length or full.segment_length_um,
-        config.absolute_tolerance or full.absolute_tolerance,
-        config.time_step or full.time_step_ms,
+        # Fixed steps have no tolerance: what is said of it makes them no coarser.
+        (config.absolute_tolerance if time_step_ms is None else None) or full.absolute_tolerance,
+        time_step_ms,
         full.by,
     )
 

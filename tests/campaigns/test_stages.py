@@ -352,6 +352,24 @@ def test_what_a_fixed_time_step_does_to_the_scores_is_measured(tmp_path: Path) -
     assert {member.search for member in read_ensemble(path / "ensemble.json").members} == {"rescored"}
 
 
+@pytest.mark.parametrize("integrator", ["fixed", "coreneuron"])
+def test_a_campaign_with_fixed_steps_has_nothing_to_evaluate_again(tmp_path: Path, integrator: str) -> None:
+    """Its stages are as fine as it is, but for those with longer steps or segments."""
+    evaluation = {"integrator": integrator, "time_step": "0.05 ms"}
+    stages = {
+        "as_fine": {"evaluations": 12, "absolute_tolerance": 0.01},
+        "coarse": {"evaluations": 12, "time_step": "0.1 ms"},
+    }
+    run = ToyRun(tmp_path / "run", toy_campaign({"stages": stages, "rescored": 4}, evaluation=evaluation))
+    assert run.run()
+    found = [(settings.integrator, settings.time_step_ms) for *_, settings in run.pools]
+    assert found == [(integrator, 0.05), (integrator, 0.1), (integrator, 0.05)]
+    words = " by CoreNEURON" if integrator == "coreneuron" else ""
+    by_search = {(row.search, row.fidelity) for row in rows_of(tmp_path / "run")}
+    fine, coarse = (f"40 um, steps of {step} ms{words}" for step in ("0.05", "0.1"))
+    assert by_search == {("as_fine", fine), ("coarse", coarse), ("rescored", fine)}
+
+
 def test_more_of_them_on_demand(tmp_path: Path) -> None:
     path = tmp_path / "run"
     assert ToyRun(path, _coarse(3)).run()
