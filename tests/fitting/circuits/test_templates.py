@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rheobase.features.errors import ModelError
+from rheobase.fitting.cells.ephys import ephys_model
 from rheobase.fitting.cells.mechanisms import Mechanism, bundled_mechanisms
 from rheobase.fitting.cells.morphology import Morphology
 from rheobase.fitting.circuits.blueprint import CellVariant, CircuitBlueprint
@@ -65,6 +66,26 @@ def test_a_circuit_of_exported_models_fires_as_that_of_the_models() -> None:
     expected = spikes(NeuronCircuit(blueprint()))
     assert len(expected) > 20
     assert spikes(NeuronCircuit(with_templates())) == expected
+
+
+def test_a_template_that_bluepyopt_writes_fires_as_the_model() -> None:
+    """Its own template of hoc, which is that of the Blue Brain Project's cells; segments of 40 um are built in."""
+    fitted = variants("interneuron")[0]
+    assert not isinstance(fitted.model, HocTemplate)
+    model = dataclasses.replace(fitted.model, segment_length_um=40.0)
+    ephys = ephys_model(model)
+    ephys.name = "written_by_bluepyopt"
+    text = ephys.create_hoc(dict(fitted.parameters), disable_banner=True)
+    template = HocTemplate(ephys.name, text, model.morphology)
+    found = []
+    for variant in (CellVariant(model, fitted.parameters, "model"), CellVariant(template, {}, "template")):
+        made = blueprint()
+        populations = tuple(
+            dataclasses.replace(one, variants=(variant,)) if one.name == "I" else one for one in made.populations
+        )
+        found.append(spikes(NeuronCircuit(dataclasses.replace(made, populations=populations))))
+    assert len(found[0]) > 20
+    assert found[0] == found[1]
 
 
 def test_the_shape_is_that_of_the_model() -> None:
