@@ -26,7 +26,7 @@ _FILES = ("recordings.folder", "targets.features", "targets.protocols", "model.m
 _CONTENTS = {
     "model_content": "the morphology, a mechanism or the channel set has changed",
     "files_content": "a file of recorded spike trains or rates has changed",
-    "cells_content": "the ensembles that the cells come from have changed",
+    "cells_content": "the ensembles or templates that the cells come from have changed",
 }
 
 

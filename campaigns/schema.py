@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from rheobase.campaigns.schema_features import Features
 from rheobase.campaigns.schema_search import BUDGET_KEYS, Search
 from rheobase.campaigns.schema_types import (
+    CANONICAL,
     Celsius,
     Kilohertz,
     Micrometres,
@@ -129,8 +130,16 @@ class Evaluation(Section):
     stage_limit: float = Field(20.0, gt=0)
     integrator: Literal["variable", "fixed", "coreneuron"] = "variable"
     absolute_tolerance: float = Field(1e-3, gt=0)
-    time_step: Milliseconds = Field(0.025, gt=0)
+    time_step: Milliseconds = Field(0.025, gt=0, le=1)
     time_limit: Seconds = Field(120.0, gt=0)
+
+    @model_validator(mode="after")
+    def _steps_are_fixed(self, info: ValidationInfo) -> Evaluation:
+        if info.context != CANONICAL and self.integrator == "variable" and "time_step" in self.model_fields_set:
+            raise ValueError(
+                "'time_step' needs fixed steps: give 'integrator: fixed', or 'coreneuron', or leave it out"
+            )
+        return self
 
 
 class Ensemble(Section):
@@ -196,4 +205,6 @@ class Campaign(MeasurementKeys):
         del content["evaluation"]["time_limit"]
         if self.evaluation.integrator == "variable":  # what is not used says nothing
             del content["evaluation"]["integrator"], content["evaluation"]["time_step"]
+        if self.recordings is not None and self.recordings.folder is not None and len(self.recordings.folder) > 1:
+            content["recordings"]["folders"] = len(self.recordings.folder)  # they may move, but not become more
         return content

@@ -43,6 +43,7 @@ class FilesByCell:
     def __init__(self, folder: RecordingFolder, report: ReadingReport) -> None:
         self._shelf: Shelf[RecordingFile] = Shelf()
         self._folders: dict[str, Path] = {}
+        _check_unique(folder.folders)
         for root in folder.folders:
             to_be_opened: list[RecordingFile] = []
             for file in find_files(root, folder.pattern, folder.table):
@@ -76,6 +77,14 @@ class FilesByCell:
     def __iter__(self) -> Iterator[CellFiles]:
         for cell in self.cells:
             yield CellFiles(cell, tuple(sorted(self._shelf.get(cell), key=_path_key)))
+
+
+def _check_unique(folders: tuple[Path, ...]) -> None:
+    seen: dict[Path, Path] = {}
+    for folder in folders:
+        first = seen.setdefault(folder.resolve(), folder)
+        if first is not folder:
+            raise RecordingError(f"the folder of recordings {folder} is given twice; leave it out once")
 
 
 def _path_key(file: RecordingFile) -> tuple[object, str]:

@@ -105,6 +105,7 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
     )
     spectrum = None
     if keys.spectrum is not None:
+        sensor = build_sensor(campaign, keys.spectrum.signal)
         with campaign.blamed("targets", "spectrum", "file"):
             tolerances = SpectralTolerances(
                 exponent=keys.spectrum.exponent_tolerance,
@@ -113,9 +114,7 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
                 band_relative=None if keys.spectrum.band_tolerance is None else 0.01 * keys.spectrum.band_tolerance,
                 measures=keys.spectrum.measures,
             )
-            spectrum = SpectrumTarget(
-                read_spectral_targets(keys.spectrum.file), tolerances, build_sensor(campaign, keys.spectrum.signal)
-            )
+            spectrum = SpectrumTarget(read_spectral_targets(keys.spectrum.file), tolerances, sensor)
     evoked = build_evoked(campaign)
     return CircuitTargets(populations, spectrum, evoked, rest_ms=rest_ms(campaign) if evoked else None)
 

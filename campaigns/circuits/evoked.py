@@ -22,6 +22,7 @@ from rheobase.objectives.objective import Target
 if TYPE_CHECKING:
     from rheobase.campaigns.circuits.schema import CircuitCampaign
     from rheobase.campaigns.circuits.schema_evoked import ComponentKeys, EvokedKeys, SteadyStateKeys
+    from rheobase.fitting.circuits.head import Sensor
 
 _STEP_MS = 1.0  # of the noise that targets are tried on
 
@@ -35,14 +36,15 @@ def build_evoked(campaign: CircuitCampaign) -> tuple[EvokedTarget, ...]:
     """
     found = []
     for place, keys in enumerate(campaign.targets.evoked):
+        sensor = build_sensor(campaign, keys.signal)
         with campaign.blamed("targets", "evoked", str(place)):
-            target = _target(campaign, keys)
+            target = _target(campaign, keys, sensor)
             judge_evoked([_noise(signals_ms(campaign), campaign.tuning.transient)], target)
         found.append(target)
     return tuple(found)
 
 
-def _target(campaign: CircuitCampaign, keys: EvokedKeys) -> EvokedTarget:
+def _target(campaign: CircuitCampaign, keys: EvokedKeys, sensor: Sensor) -> EvokedTarget:
     wanted, subtracted = _chosen(keys, _onsets(campaign, keys))
     first_ms = min((*wanted, *subtracted), default=0.0)
     if first_ms < rest_ms(campaign):
@@ -56,7 +58,6 @@ def _target(campaign: CircuitCampaign, keys: EvokedKeys) -> EvokedTarget:
             f"'{keys.label}' comes {len(wanted)} time in a trial, but how reliably it is followed shows in two or more "
             "('trains' and 'every' of the stimulus)"
         )
-    sensor = build_sensor(campaign, keys.signal)
     return EvokedTarget(
         onsets_ms=wanted,
         window_ms=keys.window,

@@ -79,7 +79,7 @@ class ComponentKeys(Section):
     @model_validator(mode="after")
     def _states_something(self) -> ComponentKeys:
         if self.amplitude is None and self.field is None and self.latency is None:
-            raise ValueError(f"{self.name} has neither an 'amplitude' nor a 'latency'; give at least one")
+            raise ValueError(f"{self.name} has neither an 'amplitude' (or 'field') nor a 'latency'; give at least one")
         return self
 
 

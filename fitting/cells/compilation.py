@@ -83,7 +83,10 @@ def _compile(mechanisms: tuple[Mechanism, ...], folder: Path, coreneuron: bool) 
     if run.returncode != 0 or not libraries or (coreneuron and not _twins(libraries[0])):
         complaint = "\n".join((run.stdout + run.stderr).strip().splitlines()[-12:])
         files = ", ".join(mechanism.source for mechanism in mechanisms)
-        raise ModelError(f"nrnivmodl could not compile the mechanisms ({files}):\n{complaint}")
+        wanted = (
+            " for CoreNEURON (without it: 'integrator: fixed', in a circuit 'coreneuron: false')" if coreneuron else ""
+        )
+        raise ModelError(f"nrnivmodl could not compile the mechanisms{wanted} ({files}):\n{complaint}")
     return libraries[0]
 
 
@@ -126,13 +129,16 @@ def load_for_coreneuron(mechanisms: Iterable[Mechanism]) -> None:
     """
     from neuron import h
 
+    mechanisms = tuple(mechanisms)
     wanted = {mechanism.name: content_hash((mechanism,)) for mechanism in mechanisms}
     if _outside and wanted.items() <= _outside.items():
         return
-    if _loaded:
+    before = sorted({*_loaded, *(name for name in wanted if hasattr(h, name))})
+    if before:
         raise ModelError(
-            f"CoreNEURON takes the mechanisms of a process from one library, and this process has loaded "
-            f"{', '.join(sorted(_loaded))} before: start a new process"
+            "CoreNEURON takes the mechanisms of a process from one library, and this process has loaded "
+            f"{', '.join(before)} before: start a new process (and remove x86_64/ from the working folder, which "
+            "NEURON loads by itself)"
         )
     library = compile_mechanisms(mechanisms, coreneuron=True)
     os.environ[_CORENEURON_LIBRARY] = str(_twins(library)[0])

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from rheobase.features.targets import FeatureTargets, INPUT_RESISTANCE_DEFLECTION_mV, ProtocolTargets
-from rheobase.fitting.cells.compilation import load_for_coreneuron
 from rheobase.fitting.cells.early_end import SpikeWatch, by_information
 from rheobase.fitting.cells.instance import CellInstance
 from rheobase.fitting.cells.measuring import SOMA, measure_protocol, site_name
-from rheobase.fitting.cells.mechanisms import ramp_clamp
 from rheobase.fitting.cells.model import DistributionError
 from rheobase.fitting.cells.simulation import Integrator, SettledState, SimulationError, SomaClamp, Trace
 from rheobase.fitting.cells.threshold import find_threshold_current
@@ -42,7 +40,7 @@ class EvaluationSettings:
         largest_current_nA: A model that does not spike at this step has no threshold current (nA).
         stage_limit: Score of an intrinsic property above which later stages are not simulated.
         integrator: "variable": CVODE; "fixed": NEURON's fixed time step; "coreneuron": the same by CoreNEURON, for
-            which all mechanisms of the process are those of this model.
+            which all mechanisms of the process are those of this model. See `Integrator`.
         absolute_tolerance: Of CVODE.
         time_step_ms: Of the fixed time step (ms).
     """
@@ -56,6 +54,11 @@ class EvaluationSettings:
     integrator: Literal["variable", "fixed", "coreneuron"] = "variable"
     absolute_tolerance: float = 1e-3
     time_step_ms: float = 0.025
+
+    @property
+    def clamp_integrator(self) -> Integrator:
+        """How NEURON steps through time."""
+        return Integrator(self.integrator, self.absolute_tolerance, self.time_step_ms)
 
 
 _SPIKE_INITIATION_mV = -62.0  # rectification included; a guess that only saves simulations
@@ -94,12 +97,10 @@ class CellEvaluator:
     def __init__(self, model: CellModel, targets: FeatureTargets, settings: EvaluationSettings | None = None) -> None:
         self._targets = targets
         self._settings = settings = settings or EvaluationSettings()
-        if settings.integrator == "coreneuron":
-            load_for_coreneuron([*model.mechanisms, ramp_clamp()])
-        self._instance = CellInstance(model)
+        self._instance = CellInstance(model, coreneuron=settings.integrator == "coreneuron")
         self._clamp = SomaClamp(
             self._instance,
-            Integrator(settings.integrator, settings.absolute_tolerance, settings.time_step_ms),
+            settings.clamp_integrator,
             _sites(targets),
             targets.settings.spike_threshold_mV,
         )

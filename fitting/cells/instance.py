@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rheobase.features.errors import ModelError
-from rheobase.fitting.cells.compilation import load_mechanisms
+from rheobase.fitting.cells.compilation import load_for_coreneuron, load_mechanisms
 from rheobase.fitting.cells.ephys import ephys_model, insertions
+from rheobase.fitting.cells.mechanisms import ramp_clamp
 from rheobase.fitting.cells.occupancy import is_inside, leave, occupy, vacate
 from rheobase.fitting.cells.parameter_targets import ParameterTargets
 from rheobase.fitting.cells.sites import find_segment
@@ -23,15 +24,18 @@ class CellInstance:
 
     Args:
         model: What to build.
+        coreneuron: Whether CoreNEURON is to compute it, which takes all mechanisms of the process from one library.
 
     Raises:
         ModelError: the morphology, a mechanism or a parameter that NEURON refuses.
     """
 
-    def __init__(self, model: CellModel) -> None:
+    def __init__(self, model: CellModel, *, coreneuron: bool = False) -> None:
         from bluepyopt import ephys
 
         vacate()
+        if coreneuron:
+            load_for_coreneuron((*model.mechanisms, ramp_clamp()))
         load_mechanisms(model.mechanisms)
         self.model = model
         self.simulator = ephys.simulators.NrnSimulator()

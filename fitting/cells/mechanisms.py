@@ -83,9 +83,7 @@ def read_mechanisms(folder: Path) -> dict[str, Mechanism]:
         ModelError: no such folder, no .mod file in it, or two files that declare one name.
     """
     if not folder.is_dir():
-        raise ModelError(
-            f"the mechanisms folder {folder} does not exist; correct the path (--set model.mechanisms=FOLDER)"
-        )
+        raise ModelError(f"the mechanisms folder {folder} does not exist; correct the path")
     found: dict[str, Mechanism] = {}
     for path in sorted(folder.glob("*.mod")):
         mechanism = parse_mechanism(path.read_text(encoding="utf-8", errors="replace"), str(path))

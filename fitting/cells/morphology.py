@@ -48,7 +48,7 @@ def read_morphology(path: Path) -> Morphology:
     if path.suffix.lower() not in SUFFIXES:
         raise ModelError(f"expected a morphology of kind {', '.join(SUFFIXES)}, got {path}")
     if not path.is_file():
-        raise ModelError(f"the morphology {path} does not exist; correct the path (--set model.morphology=FILE)")
+        raise ModelError(f"the morphology {path} does not exist; correct the path")
     morphio.set_maximum_warnings(0)
     try:
         loaded = morphio.Morphology(str(path))

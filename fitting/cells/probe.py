@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rheobase.fitting.cells.instance import CellInstance
-from rheobase.fitting.cells.simulation import Integrator, SomaClamp
+from rheobase.fitting.cells.simulation import SomaClamp
 
 if TYPE_CHECKING:
     from rheobase.fitting.cells.evaluator import EvaluationSettings
@@ -36,8 +36,8 @@ class CostProbe:
     """Builds a model, which proves that it can be built, and simulates a little of it."""
 
     def __init__(self, model: CellModel, settings: EvaluationSettings) -> None:
-        self._instance = CellInstance(model)
-        self._clamp = SomaClamp(self._instance, Integrator(absolute_tolerance=settings.absolute_tolerance))
+        self._instance = CellInstance(model, coreneuron=settings.integrator == "coreneuron")
+        self._clamp = SomaClamp(self._instance, settings.clamp_integrator)
         self._middle = {p.name: p.dimension.value(0.5) for p in model.free_parameters}
         self._instance.set_parameters(self._middle)
 

@@ -51,8 +51,10 @@ def _template_shape(template: HocTemplate) -> CellShape:
         vacate()
         load_mechanisms(template.mechanisms)
         cell = TemplateCell(template)
-        _shapes[key] = _read_shape(cell)
-        cell.close()
+        try:
+            _shapes[key] = _read_shape(cell)
+        finally:
+            cell.close()
     return _shapes[key]
 
 

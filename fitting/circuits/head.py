@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MAGNETIC_CONSTANT_T_M_PER_A = 4.0e-7 * math.pi
 # A field of 1 nA/um is 1e-3 A/m, and 1 T is 1e15 fT.
+_SMALLEST_FIELD = 0.01  # of a sensor, as a part of that at the default angles
 _FT_PER_nA_UM = 1e12 * _MAGNETIC_CONSTANT_T_M_PER_A
 
 
@@ -86,7 +87,8 @@ class Magnetometer:
         dipole_z_um: Distance of the dipole from the centre (um).
 
     Raises:
-        ModelError: A sensor no farther out than the dipole.
+        ModelError: A sensor no farther out than the dipole, or where a current along the column has no field to speak
+            of (less than a hundredth of that at the default angles).
     """
 
     sensor_um: tuple[float, float, float] = (0.0, 60_000.0, 104_000.0)
@@ -96,6 +98,14 @@ class Magnetometer:
 
     def __post_init__(self) -> None:
         _check_sensor(self.sensor_um, self.dipole_z_um)
+        radius = math.hypot(*self.sensor_um)
+        usual = _axial_field((0.0, 0.5 * radius, math.sqrt(0.75) * radius), 90.0, self.dipole_z_um)
+        if abs(_axial_field(self.sensor_um, self.tilt_deg, self.dipole_z_um)) < _SMALLEST_FIELD * abs(usual):
+            raise ModelError(
+                "the magnetic field of the column's currents vanishes there: expected a sensor beside the plane that "
+                "the column is tilted in (y not 0), and a tilt towards 90 degrees (a radial dipole has no field), "
+                f"got the sensor {self.sensor_um} um and a tilt of {self.tilt_deg:g} degrees"
+            )
 
     def signal(self, dipole: Signal) -> Signal:
         """The radial field of a dipole (fT), one channel called "MEG".
@@ -107,11 +117,7 @@ class Magnetometer:
             ModelError: Other channels.
             UnitError: Another kind of unit.
         """
-        moment = _moment(dipole)
-        angle = math.radians(self.tilt_deg)
-        turned = np.array(
-            [[math.cos(angle), 0.0, math.sin(angle)], [0.0, 1.0, 0.0], [-math.sin(angle), 0.0, math.cos(angle)]]
-        )
+        moment, turned = _moment(dipole), _tilted(self.tilt_deg)
         field = meg(
             replace(moment, values=np.einsum("ij,...jt->...it", turned, moment.values)),
             self.sensor_um,
@@ -178,6 +184,19 @@ def meg(dipole: Signal, sensor_um: tuple[float, float, float], dipole_z_um: floa
     matrix = model.get_transformation_matrix(np.array([0.0, 0.0, dipole_z_um]))[0]
     values = _FT_PER_nA_UM * np.einsum("ki,...ij->...kj", matrix, moment.values)
     return replace(moment, values=values, unit="fT", channels=("Bx", "By", "Bz"))
+
+
+def _tilted(tilt_deg: float) -> NDArray[np.float64]:
+    """Turns the column's axis from the radius of the head, z, towards x."""
+    cosine, sine = math.cos(math.radians(tilt_deg)), math.sin(math.radians(tilt_deg))
+    return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
+
+
+def _axial_field(sensor_um: tuple[float, float, float], tilt_deg: float, dipole_z_um: float) -> float:
+    """Radial field of a dipole along the column, up to a factor: Biot and Savart's, as the sphere adds none."""
+    sensor, moment = np.array(sensor_um), _tilted(tilt_deg)[:, 2]
+    away = sensor - np.array([0.0, 0.0, dipole_z_um])
+    return float(np.cross(moment, away) @ sensor / np.linalg.norm(sensor) / np.linalg.norm(away) ** 3)
 
 
 def _check_sensor(sensor_um: tuple[float, float, float], dipole_z_um: float) -> None:

@@ -8,6 +8,7 @@ of the cells as hoc templates, their morphologies, and all mechanisms.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rheobase.features.activity.spike_trains import SpikeTrains
+    from rheobase.fitting.cells.morphology import Morphology
     from rheobase.fitting.circuits.blueprint import CircuitBlueprint, Projection
     from rheobase.fitting.circuits.connecting import Contacts
     from rheobase.fitting.circuits.network import CircuitPlan
@@ -115,7 +117,7 @@ def _check(blueprint: CircuitBlueprint, parameters: Mapping[str, float]) -> None
 def _write_nodes(plan: CircuitPlan, path: Path, types_path: Path) -> None:
     import h5py
 
-    names = _template_names(plan.blueprint)
+    names, files = _template_names(plan.blueprint), _morphology_files(plan.blueprint)
     rows: list[dict[str, Any]] = []
     with h5py.File(path, "w") as file:
         _sign(file)
@@ -128,7 +130,7 @@ def _write_nodes(plan: CircuitPlan, path: Path, types_path: Path) -> None:
                     "layer": population.layer,
                     "model_type": "biophysical",
                     "model_template": f"hoc:{names[id(variant)]}",
-                    "morphology": Path(variant.model.morphology.name).stem,
+                    "morphology": Path(files[variant.model.morphology]).stem,
                 }
                 for number, variant in enumerate(population.variants)
             ]
@@ -152,16 +154,30 @@ def _template_names(blueprint: CircuitBlueprint) -> dict[int, str]:
     return found
 
 
+def _morphology_files(blueprint: CircuitBlueprint) -> dict[Morphology, str]:
+    """A file name for each morphology: its own, or with a number where another one has that."""
+    found: dict[Morphology, str] = {}
+    for population in blueprint.populations:
+        for variant in population.variants:
+            morphology = variant.model.morphology
+            if morphology not in found:
+                own = Path(morphology.name)
+                numbered = (f"{own.stem}_{number}{own.suffix}" for number in itertools.count(2))
+                names = itertools.chain((own.name,), numbered)
+                found[morphology] = next(name for name in names if name not in found.values())
+    return found
+
+
 def _write_models(blueprint: CircuitBlueprint, folder: Path) -> None:
     for name in (_MODELS, _MORPHOLOGIES, _MECHANISMS):
         (folder / name).mkdir(exist_ok=True)
-    names = _template_names(blueprint)
+    names, files = _template_names(blueprint), _morphology_files(blueprint)
     variants = {id(variant): variant for population in blueprint.populations for variant in population.variants}
     for key, variant in variants.items():
         model = variant.model
         text = model.text if isinstance(model, HocTemplate) else hoc_template(model, variant.parameters, names[key])
         (folder / _MODELS / f"{names[key]}.hoc").write_text(text, encoding="utf-8")
-        (folder / _MORPHOLOGIES / model.morphology.name).write_bytes(model.morphology.content)
+        (folder / _MORPHOLOGIES / files[model.morphology]).write_bytes(model.morphology.content)
         for mechanism in (*model.mechanisms, *circuit_mechanisms()):
             (folder / _MECHANISMS / f"{mechanism.name}.mod").write_text(mechanism.text, encoding="utf-8")
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
+import os
 import re
+import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rheobase.features.errors import ModelError
@@ -14,7 +20,6 @@ from rheobase.fitting.cells.model import SECTION_LISTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from rheobase.fitting.cells.mechanisms import Mechanism
     from rheobase.fitting.cells.morphology import Morphology
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 ARGUMENTS = ("folder", "file", "path", "number")
 # Section lists of a template that does not have them, by the names of its sections.
 _LIST_OF_NAME = {"soma": "somatic", "dend": "basal", "apic": "apical", "axon": "axonal", "myelin": "myelinated"}
+
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 _loaded: dict[str, str] = {}  # template -> its text; hoc cannot exchange one
 
@@ -78,7 +85,7 @@ def read_template(
     wrong = [argument for argument in arguments if argument not in ARGUMENTS]
     if wrong:
         raise ModelError(f"a template is given some of {', '.join(ARGUMENTS)}, got '{wrong[0]}'")
-    words = set(re.findall(r"\w+", text))
+    words = set(re.findall(r"\w+", _COMMENT.sub(" ", text)))
     known = {**bundled_mechanisms(), **mechanisms}
     used = tuple(mechanism for known_name, mechanism in known.items() if known_name in words)
     return HocTemplate(chosen, text, morphology, used, arguments)
@@ -91,7 +98,7 @@ class TemplateCell:
         template: What to build.
 
     Raises:
-        ModelError: hoc's complaint, or a cell without a soma.
+        ModelError: hoc's complaint, a cell without a soma, or sections that are not connected to it.
 
     Attributes:
         h: NEURON.
@@ -106,19 +113,22 @@ class TemplateCell:
         _load(template)
         file = template.morphology.file()
         given = {"folder": str(file.parent), "file": file.name, "path": str(file), "number": 0}
-        try:
-            self._owner = getattr(h, template.name)(*(given[name] for name in template.arguments))
-        except RuntimeError as error:
-            raise ModelError(
-                f"the template '{template.name}' cannot be built from {file.name} (hoc has told why above): {error}; "
-                f"if its init takes something else than {', '.join(template.arguments)}, say so with 'arguments', and "
-                "where its .mod files are with 'mechanisms'"
-            ) from error
+        arguments = [given[name] for name in template.arguments]
+        what = f"the template '{template.name}' cannot be built from {file.name}"
+        with _hoc_complaints(f"{what}; init is given {', '.join(template.arguments)} (change: 'arguments')"):
+            self._owner = getattr(h, template.name)(*arguments)
         sections = [section for section in h.allsec() if section.cell() == self._owner]
         self.cell = _SectionLists({name: _list(self._owner, sections, name) for name in SECTION_LISTS})
         if not self.cell.somatic:
             raise ModelError(f"the template '{template.name}' builds no section 'soma'; a circuit records from there")
         self.soma = self.cell.somatic[0]
+        roots = [section for section in sections if section.parentseg() is None]
+        if roots != [self.soma]:
+            names = ", ".join(section.name().rpartition(".")[2] for section in roots)
+            raise ModelError(
+                f"the template '{template.name}' builds sections that do not hang on its soma: expected the soma as "
+                f"the only one without a parent, got {names}; connect them (connect dend(0), soma(1))"
+            )
 
     def close(self) -> None:
         """Take the cell out of NEURON."""
@@ -141,8 +151,9 @@ class _SectionLists:
 def _list(owner: Any, sections: list[Any], name: str) -> list[Any]:
     if name == "all":
         return sections
-    if hasattr(owner, name):
-        members = list(getattr(owner, name))
+    listed = getattr(owner, name, None)  # None, too, where it is declared but never made
+    if listed is not None:
+        members = list(listed)
         return [section for section in sections if section in members]
     return list(_named(sections, name))
 
@@ -165,16 +176,47 @@ def _load(template: HocTemplate) -> None:
             f"this process has another hoc template, or something else, named '{template.name}', which NEURON cannot "
             "exchange: rename one of them"
         )
+    path = _file(template)
+    with _hoc_complaints(f"hoc cannot read the template '{template.name}'"):
+        if not h.load_file(str(path)):
+            raise RuntimeError("load_file failed")
+    _loaded[template.name] = template.text
+
+
+def _file(template: HocTemplate) -> Path:
+    """Path of the text in the cache folder, keyed by content; whole, whoever else writes it at the same time."""
     digest = hashlib.sha256(template.text.encode()).hexdigest()[:24]
     path = cache_folder() / "templates" / digest / f"{template.name}.hoc"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(template.text, encoding="utf-8")
-    try:
-        read = h.load_file(str(path))
-    except RuntimeError:
-        read = 0.0
-    if not read or not hasattr(h, template.name):
-        raise ModelError(
-            f"hoc cannot read the template '{template.name}' (it has told why above); the text is in {path}"
-        )
-    _loaded[template.name] = template.text
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as temporary:
+            temporary.write(template.text.encode())
+        Path(temporary.name).replace(path)
+    return path
+
+
+@contextlib.contextmanager
+def _hoc_complaints(what: str) -> Iterator[None]:
+    """Turn hoc's errors into one message with what it said: it writes that to the streams of Python or of the process.
+
+    Raises:
+        ModelError: instead of RuntimeError.
+    """
+    said = io.StringIO()
+    with tempfile.TemporaryFile() as file:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+                yield
+        except RuntimeError as error:
+            file.seek(0)
+            lines = [*said.getvalue().splitlines(), *file.read().decode(errors="replace").splitlines()]
+            told = [line.strip() for line in lines if line.strip() and "hocobj_call" not in line][:3]
+            raise ModelError(
+                f"{what}: {'; '.join(told) or error}. A mechanism that is not there is looked for in 'mechanisms'"
+            ) from error
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

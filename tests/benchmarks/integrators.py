@@ -7,8 +7,8 @@ um), evaluated whole with the variable step at the default and at a coarser tole
 which say what is right, and with those of 0.025 and 0.1 ms by NEURON and by CoreNEURON. A spike that is there or not is
 worth 250 standard deviations for each of its features. Candidates lie around the middle of the bounds (small cell:
 around the hidden conductances). Each integrator has a process of its own. With --quick the small cell only, with one
-candidate. In full also a second of the 287 cells of cortical_column without signals, by NEURON and by CoreNEURON, thrice
-each.
+candidate. In full also a second of the 287 cells of cortical_column without signals, by NEURON and by CoreNEURON,
+thrice each.
 
 Prints a table, and for each cell and integrator, e.g. integrators.small.fixed_0.1.cpu_ratio
   integrators.CELL.NAME.cpu_ratio           CPU time over that of the variable step with the default tolerance

@@ -110,6 +110,8 @@ def test_several_folders_are_one(tmp_path):
     assert names(replace(together, cells=("C10",))) == [("C10", "IV", "1")]
     with pytest.raises(RecordingError, match=r"day 1, .*day 2: no cell 'C3'; the cells there are C2, C10"):
         names(replace(together, cells=("C3",)))
+    with pytest.raises(RecordingError, match=r"the folder of recordings .*day 1 is given twice; leave it out once"):
+        names(RecordingFolder((*days, tmp_path / "day 2" / ".." / "day 1"), PATTERN))
     with pytest.raises(RecordingError, match=r"the folder of recordings .*day 3 does not exist"):
         names(RecordingFolder((*days, tmp_path / "day 3"), PATTERN))
 

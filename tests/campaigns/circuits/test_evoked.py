@@ -168,7 +168,7 @@ MISTAKES = {
     "a sensor in the head": (
         ("  evoked:\n    - stimulus: clicks",
          "  meg: {sensor: [0 um, 0 um, 70 mm]}\n  evoked:\n    - stimulus: clicks\n      signal: MEG"),
-        r"targets.meg: the sensor must lie farther out than the dipole \(78200 um\), got 70000 um",
+        r"^[^:]*, line \d+, targets.meg: the sensor must lie farther out than the dipole \(78200 um\), got 70000 um",
     ),
     "a ratio without dB": (("value: 10 dB", "value: 10"), r"expected a ratio of powers such as '10 dB'"),
     "deviants of clicks": (

@@ -69,7 +69,7 @@ def test_files_may_move_but_not_change(campaign: Path, tmp_path: Path) -> None:
     begin()
     hoc = tmp_path / "moved" / "bac.hoc"
     hoc.write_text(hoc.read_text() + "\n// another\n")
-    with pytest.raises(CampaignError, match="the ensembles that the cells come from have changed"):
+    with pytest.raises(CampaignError, match="the ensembles or templates that the cells come from have changed"):
         begin()
 
 

@@ -82,8 +82,23 @@ def test_radial_field_of_a_column_in_the_wall_of_a_sulcus(tilt_deg: float) -> No
     assert (field.unit, field.channels) == ("fT", ("MEG",))
 
 
-def test_a_column_on_the_crown_of_a_gyrus_has_no_magnetic_field() -> None:
-    assert np.abs(Magnetometer(tilt_deg=0.0).signal(dipole(0.0, 0.0, 1.0)).values).max() < 1e-18
+@pytest.mark.parametrize(
+    ("sensor_um", "tilt_deg"),
+    [
+        ((0.0, 60_000.0, 104_000.0), 0.0),
+        ((0.0, 60_000.0, 104_000.0), 180.0),
+        ((60_000.0, 0.0, 104_000.0), 90.0),
+        ((0.0, 0.0, 120_000.0), 90.0),
+    ],
+)
+def test_refuses_magnetometers_that_would_see_nothing(sensor_um: tuple[float, float, float], tilt_deg: float) -> None:
+    with pytest.raises(
+        ModelError, match=r"field of the column's currents vanishes there: .* got the sensor .* tilt of"
+    ):
+        Magnetometer(sensor_um, tilt_deg)
+
+
+def test_refuses_magnetometers_in_the_head() -> None:
     with pytest.raises(ModelError, match=r"the sensor must lie farther out than the dipole"):
         Magnetometer((0.0, 0.0, 70_000.0))
 

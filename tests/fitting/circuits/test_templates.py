@@ -13,6 +13,7 @@ from rheobase.features.errors import ModelError
 from rheobase.fitting.cells.ephys import ephys_model
 from rheobase.fitting.cells.mechanisms import Mechanism, bundled_mechanisms
 from rheobase.fitting.cells.morphology import Morphology
+from rheobase.fitting.circuits import templates
 from rheobase.fitting.circuits.blueprint import CellVariant, CircuitBlueprint
 from rheobase.fitting.circuits.cell_building import CircuitCell, cell_shape
 from rheobase.fitting.circuits.network import plan_circuit
@@ -116,6 +117,24 @@ def test_a_circuit_is_saved_with_its_templates(tmp_path: Path) -> None:
             assert any(f"hoc:{variant.model.name}" in path.read_text() for path in tmp_path.rglob("*types.csv"))
 
 
+def test_morphologies_of_one_name_stay_apart(tmp_path: Path) -> None:
+    made = blueprint()
+    first = variants("interneuron")[0]
+    assert not isinstance(first.model, HocTemplate)
+    same_name = dataclasses.replace(first.model, morphology=Morphology("pyramid.swc", first.model.morphology.content))
+    populations = tuple(
+        dataclasses.replace(one, variants=(dataclasses.replace(first, model=same_name),)) if one.name == "I" else one
+        for one in made.populations
+    )
+    save_sonata(plan_circuit(dataclasses.replace(made, populations=populations)), {}, tmp_path)
+    written = {path.name: path.read_bytes() for path in tmp_path.rglob("*.swc")}
+    assert written == {
+        "pyramid.swc": variants()[0].model.morphology.content,
+        "pyramid_2.swc": first.model.morphology.content,
+    }
+    assert any("pyramid_2" in path.read_text() for path in tmp_path.rglob("*types.csv"))
+
+
 def test_sections_without_lists_go_by_their_names() -> None:
     from neuron import h
 
@@ -134,26 +153,69 @@ def test_sections_without_lists_go_by_their_names() -> None:
     assert len(list(h.allsec())) == before
 
 
-def test_what_hoc_refuses_is_told() -> None:
+def test_a_template_of_another_text_is_refused() -> None:
     cell_shape(plain())
     with pytest.raises(ModelError, match=r"'PlainCell', which NEURON cannot exchange"):
         TemplateCell(plain(PLAIN + "// changed\n"))
-    with pytest.raises(ModelError, match=r"hoc cannot read the template 'Broken'"):
-        TemplateCell(plain("begintemplate Broken\nthis is no hoc\nendtemplate Broken\n", "Broken"))
-    wanting = "begintemplate Wanting\ncreate soma\nproc init() { soma { diam = $1 } }\nendtemplate Wanting\n"
-    with pytest.raises(
-        ModelError, match=r"if its init takes something else than folder, file, say so with 'arguments'"
-    ):
-        TemplateCell(plain(wanting, "Wanting", ("folder", "file")))
-    bare = "begintemplate Bare\ncreate body\nendtemplate Bare\n"
-    with pytest.raises(ModelError, match=r"'Bare' builds no section 'soma'"):
-        TemplateCell(plain(bare, "Bare"))
+
+
+REFUSED = {
+    "NoHoc": ("this is no hoc\n", r"hoc cannot read the template 'NoHoc': .*(syntax|parse) error.*'mechanisms'"),
+    "NoMechanism": (
+        "create soma\nproc init() { soma { insert nosuchthing } }\n",
+        r"hoc cannot read the template 'NoMechanism': .*nosuchthing.* is looked for in 'mechanisms'",
+    ),
+    "OtherInit": (
+        "create soma\nproc init() { soma { diam = $1 } }\n",
+        r"'OtherInit' cannot be built from none.swc; init is given folder, file \(change: 'arguments'\): .*",
+    ),
+    "NoSoma": ("create body\n", r"'NoSoma' builds no section 'soma'"),
+    "Loose": (
+        "public soma, dend\ncreate soma, dend[2]\nproc init() { connect dend[0](0), soma(1) }\n",
+        r"'Loose' builds sections that do not hang on its soma: .* got soma, dend\[1\]; connect them",
+    ),
+    "Upside": (
+        "public soma, dend\ncreate soma, dend\nproc init() { connect soma(0), dend(1) }\n",
+        r"'Upside' builds sections that do not hang on its soma: .* got dend; connect them",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_hoc_refuses_is_told_with_its_words(name: str) -> None:
+    from neuron import h
+
+    before = len(list(h.allsec()))
+    text, said = REFUSED[name]
+    template = plain(f"begintemplate {name}\n{text}endtemplate {name}\n", name, ("folder", "file"))
+    with pytest.raises(ModelError, match=said):
+        cell_shape(template)
+    gc.collect()
+    if name in ("Loose", "Upside"):  # what hoc itself gives up in the middle of `init` stays
+        assert len(list(h.allsec())) == before
+
+
+def test_a_list_that_is_never_made_is_as_none() -> None:
+    text = PLAIN.replace("PlainCell", "HalfListed").replace("create soma", "public basal\nobjref basal\ncreate soma")
+    shape = cell_shape(plain(text, "HalfListed"))
+    assert [sorted(section.lists) for section in shape.sections][1:] == [["all", "basal"]] * 2
+
+
+def test_the_file_is_whole_for_whoever_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RHEOBASE_CACHE", str(tmp_path))
+    template = plain()
+    path = templates._file(template)
+    assert path.read_text() == PLAIN
+    before = path.stat().st_mtime_ns
+    assert templates._file(template) == path
+    assert path.stat().st_mtime_ns == before, "it is not written again"
+    assert [one.name for one in path.parent.iterdir()] == ["PlainCell.hoc"]
 
 
 def test_reading(tmp_path: Path) -> None:
     path, morphology = tmp_path / "cells.hoc", Morphology("none.swc", b"")
     own = Mechanism("mine", "NEURON { SUFFIX mine }", "mine.mod", {})
-    text = PLAIN.replace("insert pas", "insert Ih insert mine")
+    text = PLAIN.replace("insert pas", "insert Ih insert mine  // it can be that Im and\n  /* cal\n na3 */")
     path.write_text(text)
     found = read_template(path, morphology, {"mine": own, "other": own}, arguments=("path",))
     assert found == HocTemplate("PlainCell", text, morphology, (bundled_mechanisms()["Ih"], own), ("path",))
