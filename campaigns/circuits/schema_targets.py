@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from rheobase.campaigns.circuits.schema_evoked import EvokedKeys
-from rheobase.campaigns.schema_types import Hertz, Micrometres, Millivolts, Percent, Section
+from rheobase.campaigns.schema_types import Degrees, Hertz, Micrometres, Millivolts, Percent, Section
 
 
 class RateKeys(Section):
@@ -125,12 +125,12 @@ class MagnetometerKeys(Section):
 
     Attributes:
         sensor: Its position from the centre of the head: x, y, z.
-        tilt: Angle between the axis of the column, turned towards x, and the radius of the head (degrees).
+        tilt: Angle between the axis of the column, turned towards x, and the radius of the head.
         dipole: Distance of the column from the centre of the head, along z.
     """
 
     sensor: tuple[Micrometres, Micrometres, Micrometres] = (0.0, 60_000.0, 104_000.0)
-    tilt: float = Field(90.0, ge=-180, le=180)
+    tilt: Degrees = Field(90.0, ge=-180, le=180)
     dipole: Micrometres = Field(78_200.0, gt=0)
 
 

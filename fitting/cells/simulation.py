@@ -40,8 +40,7 @@ class Integrator:
     """How NEURON steps through time.
 
     Attributes:
-        kind: "variable": CVODE; "fixed": backward Euler; "coreneuron": the same, to rounding, computed by CoreNEURON,
-            but that a cell whose dendrites fire under a silent soma is not given up as it is otherwise.
+        kind: "variable": CVODE; "fixed": backward Euler; "coreneuron": the same, to rounding, computed by CoreNEURON.
             `tests/benchmarks/integrators.py` has what they cost and what they do to scores.
         absolute_tolerance: CVODE's.
         time_step_ms: Of the fixed step (ms).
@@ -138,7 +137,10 @@ class SomaClamp:
         self._holding.dur = _FAR_MS
         self._parallel = h.ParallelContext()
         self._parallel.set_maxstep(_LARGEST_STEP_MS)
-        self._ectopic = self._ectopic_counters()
+        self._elsewhere = [section for section in instance.cell.all if section != instance.soma]
+        # CoreNEURON has no APCount.
+        counted = [] if self._integrator.kind == "coreneuron" else self._elsewhere
+        self._ectopic = [_CountedSpikes(h, section, spike_threshold_mV) for section in counted]
         self._steps: list[Any] = []
         self._ramps: list[Any] = []
         self._clamp = h.SEClamp(self._middle)
@@ -208,8 +210,6 @@ class SomaClamp:
             self._cvode.re_init()
         for vector in (self._time, self._voltage, *self._sites.values()):
             vector.resize(0)
-        for counter in self._ectopic:
-            counter.restart()
         try:
             return self._run(total_ms, watch)
         finally:
@@ -246,15 +246,10 @@ class SomaClamp:
         Raises:
             SimulationError: the integration failed, or the cell fires elsewhere while its soma is silent.
         """
-        return self.step(state, amplitude_nA, 0.0, duration_ms, 5.0, _FirstSpike(self._time, self._ectopic))
-
-    def _ectopic_counters(self) -> list[_SectionSpikes]:
-        """Of all sections but the soma; CoreNEURON, which knows no APCount, has the voltage of the axon's alone."""
+        ectopic: Sequence[_SectionSpikes] = self._ectopic
         if self._integrator.kind == "coreneuron":
-            axon = [section for section in self._instance.cell.axonal if section != self._instance.soma]
-            return [_RecordedSpikes(self._h, section, self._spike_threshold_mV) for section in axon]
-        elsewhere = [section for section in self._instance.cell.all if section != self._instance.soma]
-        return [_CountedSpikes(self._h, section, self._spike_threshold_mV) for section in elsewhere]
+            ectopic = [_RecordedSpikes(self._h, one, self._spike_threshold_mV) for one in self._elsewhere]
+        return self.step(state, amplitude_nA, 0.0, duration_ms, 5.0, _FirstSpike(self._time, ectopic))
 
     def _provide_electrodes(self, steps: int, ramps: int) -> None:
         while len(self._steps) < steps:
@@ -327,43 +322,37 @@ class SomaClamp:
 class _SectionSpikes(Protocol):
     """Upward crossings of the spike threshold in the middle of a section."""
 
-    @property
     def count(self) -> int:
         """How many there were since NEURON was initialised."""
 
-    def restart(self) -> None:
-        """Forget what was recorded."""
-
 
 class _CountedSpikes:
-    """The same, counted by NEURON, which sets the count back itself."""
+    """The same, counted by NEURON."""
 
     def __init__(self, h: Any, section: Any, threshold_mV: float) -> None:
         self._counter = h.APCount(section(0.5))
         self._counter.thresh = threshold_mV
 
-    @property
     def count(self) -> int:
         return int(self._counter.n)
 
-    def restart(self) -> None:
-        return
-
 
 class _RecordedSpikes:
-    """The same, counted in the recorded voltage."""
+    """The same, counted in the voltage that was recorded since they were counted last."""
 
     def __init__(self, h: Any, section: Any, threshold_mV: float) -> None:
         self._voltage = h.Vector().record(section(0.5)._ref_v)
         self._threshold_mV = threshold_mV
+        self._count, self._was_above = 0, False
 
-    @property
     def count(self) -> int:
         above = self._voltage.as_numpy() > self._threshold_mV
-        return int(np.count_nonzero(above[1:] & ~above[:-1]))
-
-    def restart(self) -> None:
-        self._voltage.resize(0)
+        if len(above):
+            before = np.concatenate(([self._was_above], above[:-1]))
+            self._count += int(np.count_nonzero(above & ~before))
+            self._was_above = bool(above[-1])
+            self._voltage.resize(0)
+        return self._count
 
 
 class _SpikeCounter:
@@ -393,6 +382,6 @@ class _FirstSpike:
     def ends(self, elapsed_ms: float, spike_times_ms: Sequence[float]) -> bool:  # noqa: ARG002
         if spike_times_ms:
             return True
-        if self._time.size() > _STEPS_OF_A_SILENT_CELL and any(c.count >= _ECTOPIC_SPIKES for c in self._ectopic):
+        if self._time.size() > _STEPS_OF_A_SILENT_CELL and any(c.count() >= _ECTOPIC_SPIKES for c in self._ectopic):
             raise SimulationError("ectopic: axon or dendrites fire while the soma is silent")
         return False

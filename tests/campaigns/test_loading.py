@@ -14,6 +14,7 @@ import pytest
 
 from rheobase.campaigns import cli
 from rheobase.campaigns.building import build_model
+from rheobase.campaigns.folder import check_same
 from rheobase.campaigns.loading import (
     channel_sets,
     find_campaign,
@@ -23,6 +24,8 @@ from rheobase.campaigns.loading import (
     load_campaign,
     load_measurement,
 )
+from rheobase.campaigns.schema import Campaign
+from rheobase.campaigns.schema_types import CANONICAL
 from rheobase.features.errors import CampaignError, ModelError
 from rheobase.features.nwb_writer import write_nwb
 from rheobase.features.recording import Recording
@@ -520,3 +523,34 @@ def test_help_is_quick_and_light(arguments: list[str]) -> None:
     last = ended.stdout.splitlines()[-1]
     assert last in ("loaded 0 []", "loaded None []")
     assert statistics.median(seconds) < 1.0
+
+
+def test_several_folders_of_recordings(tmp_path: Path) -> None:
+    """They are made absolute one by one; they may move, but another one more is another campaign."""
+    source = ("  surrogates:", "  folder: [day1, day2]\n  surrogates:")
+    path = write_tiny(tmp_path, source)
+    text = path.read_text()
+    begin, end = text.index("  surrogates:"), text.index("features:")
+    path.write_text(text[:begin] + text[end:])
+    several = load_campaign(path)
+    assert several.recordings is not None
+    assert several.recordings.folder == (tmp_path / "day1", tmp_path / "day2")
+    path.write_text(path.read_text().replace("[day1, day2]", "day1"))
+    one = load_campaign(path)
+    path.write_text(path.read_text().replace("folder: day1", "folder: elsewhere"))
+    check_same(tmp_path, one.essence(), load_campaign(path).essence())
+    assert "folders" not in one.essence()["recordings"]
+    with pytest.raises(CampaignError, match=r"recordings\.folders was None, now 2"):
+        check_same(tmp_path, one.essence(), several.essence())
+
+
+def test_a_time_step_needs_fixed_steps(tmp_path: Path) -> None:
+    path = write_tiny(tmp_path)
+    step = "evaluation.time_step='0.1 ms'"
+    with pytest.raises(CampaignError, match=r"'time_step' needs fixed steps: give 'integrator: fixed'"):
+        load_campaign(path, [step])
+    with pytest.raises(CampaignError, match=r"evaluation\.time_step: Input should be less than or equal to 1"):
+        load_campaign(path, ["evaluation.time_step='2 ms'", "evaluation.integrator=fixed"])
+    assert load_campaign(path, [step, "evaluation.integrator=coreneuron"]).evaluation.time_step == 0.1
+    plain = load_campaign(path)
+    assert Campaign.model_validate(plain.model_dump(mode="json"), context=CANONICAL).evaluation == plain.evaluation

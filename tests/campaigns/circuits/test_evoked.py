@@ -248,7 +248,7 @@ def test_fields_are_targets_as_potentials_are(tmp_path: Path) -> None:
     fT_per_uV = float(sensor.signal(one_uV).values[0, 0])
     field = OTHERS.replace("    - name: click", "    - name: click\n      signal: MEG")
     field = field.replace("amplitude: {value: -5 uV, tolerance: 0.5 uV}", "field: {value: 10 fT, tolerance: 1 fT}")
-    path.write_text(field.replace("  evoked:", "  meg: {tilt: 60}\n  evoked:"), encoding="utf-8")
+    path.write_text(field.replace("  evoked:", "  meg: {tilt: 60 deg}\n  evoked:"), encoding="utf-8")
     magnetic = build_targets(_load(path))
     path.write_text(OTHERS, encoding="utf-8")
     response = evoking.simulate(Trial({}, seed=1, duration_ms=4200.0, dropped_ms=100.0, signals=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,23 +12,39 @@ import pytest
 from rheobase.features.errors import ModelError
 from rheobase.features.stimuli import Piece
 from rheobase.fitting.cells import compilation
-from rheobase.fitting.cells.compilation import load_for_coreneuron, load_mechanisms
+from rheobase.fitting.cells.compilation import compile_mechanisms, load_for_coreneuron, load_mechanisms
 from rheobase.fitting.cells.evaluator import CellEvaluator, EvaluationSettings
 from rheobase.fitting.cells.instance import CellInstance
-from rheobase.fitting.cells.mechanisms import Mechanism, ramp_clamp
+from rheobase.fitting.cells.mechanisms import Mechanism
+from rheobase.fitting.cells.probe import CostProbe
 from rheobase.fitting.cells.simulation import Integrator, SomaClamp
 from tests.fitting.cells import small_cell
 from tests.fitting.cells.processes import in_new_process
 
 
+class SolvingSpy:
+    """NEURON's ParallelContext, and whether CoreNEURON was to solve each time."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self.by_coreneuron: set[bool] = set()
+
+    def psolve(self, time_ms: float) -> None:
+        from neuron import coreneuron
+
+        self.by_coreneuron.add(bool(coreneuron.enable))
+        self.context.psolve(time_ms)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.context, name)
+
+
 def traces(kind: str) -> list[tuple[float, list[float], list[float]]]:
     """Holding current, times and voltages: held, a step twice from the kept state, a ramp, ended early, at rest."""
-    model = small_cell.model()
-    if kind == "coreneuron":
-        load_for_coreneuron([*model.mechanisms, ramp_clamp()])
-    instance = CellInstance(model)
+    instance = CellInstance(small_cell.model(), coreneuron=kind == "coreneuron")
     instance.set_parameters(small_cell.HIDDEN)
     clamp = SomaClamp(instance, Integrator(kind, time_step_ms=0.05))  # type: ignore[arg-type]
+    clamp._parallel = spy = SolvingSpy(clamp._parallel)
     held = clamp.hold(-84.0, 200.0)
     found = [
         held.trace,
@@ -37,6 +54,7 @@ def traces(kind: str) -> list[tuple[float, list[float], list[float]]]:
         clamp.spikes_at(held, 0.3, 200.0),
         clamp.inject(held, [], 2200.0),  # long enough for the sum of the steps to be off by rounding
     ]
+    assert spy.by_coreneuron == {kind == "coreneuron"}
     return [(held.holding_current_nA, trace.time_ms.tolist(), trace.voltage_mV.tolist()) for trace in found]
 
 
@@ -62,6 +80,7 @@ def test_traces_are_those_of_neuron_to_the_last_bit() -> None:
     (_, _, ramp), (_, _, their_ramp) = ours.pop(2), theirs.pop(2)
     assert ours == theirs
     np.testing.assert_allclose(ramp, their_ramp, rtol=0.0, atol=1e-6)
+    assert ramp != their_ramp, "another program has computed it"
     assert max(ramp) > -20.0, "it fires"
     voltages = [np.array(voltage) for _, _, voltage in ours]
     assert max(voltages[1]) > 0.0, "the step makes it fire"
@@ -82,9 +101,26 @@ def test_a_process_that_has_others_says_so() -> None:
 
 
 def test_what_does_not_compile_for_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C that only NEURON knows."""
     monkeypatch.setenv("RHEOBASE_CACHE", str(tmp_path))
     monkeypatch.setattr(compilation, "_loaded", {})
-    text = "NEURON { SUFFIX broken }\nBREAKPOINT { this is no NMODL }\n"
-    with pytest.raises(ModelError, match=r"nrnivmodl could not compile the mechanisms"):
-        load_for_coreneuron([Mechanism("broken", text, "broken.mod", {})])
+    text = (
+        "NEURON { SUFFIX onlyneuron RANGE n }\nASSIGNED { n }\nINITIAL {\nVERBATIM\n  n = ifarg(1);\nENDVERBATIM\n}\n"
+    )
+    mechanism = Mechanism("onlyneuron", text, "onlyneuron.mod", {})
+    assert compile_mechanisms([mechanism]).is_file()
+    said = r"could not compile the mechanisms for CoreNEURON \(without it: 'integrator: fixed', in a circuit 'core"
+    with pytest.raises(ModelError, match=said):
+        load_for_coreneuron([mechanism])
     assert "CORENEURONLIB" not in os.environ
+
+
+def test_the_cost_of_a_candidate_is_that_of_its_integrator() -> None:
+    costs = {kind: in_new_process(cost, kind) for kind in ("variable", "fixed", "coreneuron")}
+    assert costs["fixed"] > 1.5 * costs["variable"]
+    assert costs["coreneuron"] > 1.5 * costs["variable"]
+
+
+def cost(kind: str) -> float:
+    settings = EvaluationSettings(integrator=kind, time_step_ms=0.0025)  # type: ignore[arg-type]
+    return CostProbe(small_cell.model(), settings).measure().cpu_seconds_per_simulated_second

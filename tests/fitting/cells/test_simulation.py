@@ -10,6 +10,7 @@ from rheobase.features.stimuli import Piece
 from rheobase.fitting.cells.instance import CellInstance
 from rheobase.fitting.cells.simulation import Integrator, SimulationError, SomaClamp, Trace
 from tests.fitting.cells import small_cell
+from tests.fitting.cells.processes import in_new_process
 
 
 @pytest.fixture
@@ -94,20 +95,39 @@ def test_parameters_that_cannot_be_integrated(name: str, clamp: SomaClamp) -> No
     assert clamp.hold(-84.0, 100.0).voltage_mV == pytest.approx(-84.0, abs=0.01)
 
 
-def test_ectopic_spikes_end_the_search_for_a_threshold() -> None:
-    """A cut-off, excitable axon end: it fires under its own depolarised leak while the soma is silent."""
+def ectopic_complaint(kind: str = "variable") -> str:
+    """What is said of a cut-off, excitable axon end that fires under its own leak while the soma is silent."""
     changes = {
         "gNaTgbar_NaTg.apical": "2 S/cm2", "gSKv3_1bar_SKv3_1.apical": "1 S/cm2", "ena.apical": "50 mV",
         "ek.apical": "-85 mV", "e_pas.apical": "-20 mV", "g_pas.apical": "1e-3 S/cm2", "Ra.apical": "1e6 ohm cm",
         "gNaTgbar_NaTg.somatic": "0 S/cm2",
     }  # fmt: skip
     model = small_cell.model(changes)
-    instance = CellInstance(model)
+    instance = CellInstance(model, coreneuron=kind == "coreneuron")
     instance.set_parameters({parameter.name: small_cell.HIDDEN[parameter.name] for parameter in model.free_parameters})
-    clamp = SomaClamp(instance)
+    clamp = SomaClamp(instance, Integrator(kind, time_step_ms=0.05))  # type: ignore[arg-type]
     settled = clamp.settle(0.0, 100.0)
-    with pytest.raises(SimulationError, match="ectopic: axon or dendrites fire while the soma is silent"):
+    try:
         clamp.spikes_at(settled, 0.01, 2000.0)
+    except SimulationError as error:
+        return str(error)
+    return "it was simulated to the end"
+
+
+@pytest.mark.parametrize("kind", ["variable", "fixed", "coreneuron"])
+def test_ectopic_spikes_end_the_search_for_a_threshold(kind: str) -> None:
+    said = in_new_process(ectopic_complaint, kind)
+    assert said == "ectopic: axon or dendrites fire while the soma is silent"
+
+
+@pytest.mark.parametrize("time_step_ms", [0.0625, 0.08, 0.1])
+def test_fixed_steps_end_nearest_to_the_end(clamp: SomaClamp, time_step_ms: float) -> None:
+    """Whatever the total is: it need not be a multiple of the step."""
+    fixed = SomaClamp(clamp._instance, Integrator("fixed", time_step_ms=time_step_ms))
+    held = fixed.hold(-84.0, 50.03)
+    for total_ms in (100.0, 100.04, 100.07, 100.08):
+        trace = fixed.inject(held, [], total_ms)
+        assert trace.time_ms[-1] == pytest.approx(total_ms, abs=1.01 * time_step_ms)
 
 
 def step_piece(onset_ms: float, offset_ms: float, amplitude_nA: float) -> Piece:

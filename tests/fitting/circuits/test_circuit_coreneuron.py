@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.fitting.cells.processes import in_new_process
+from tests.fitting.cells.test_coreneuron import SolvingSpy
 from tests.fitting.circuits.toy_circuit import blueprint, trial
 
 Found = list[list[tuple[float, int]]]
@@ -21,7 +22,14 @@ def simulated(coreneuron: bool) -> Found:
         trial(signals=True),
         trial(),
     )
-    found = [circuit.simulate(one).spikes for one in trials]
+    found = []
+    for one in trials:
+        circuit.simulate(one)  # builds what it needs
+        assert circuit._network is not None
+        circuit._network.context = spy = SolvingSpy(circuit._network.context)
+        found.append(circuit.simulate(one).spikes)
+        assert spy.by_coreneuron == {coreneuron and not one.signals}
+        circuit._network.context = spy.context
     return [list(zip(one.times_ms.tolist(), one.unit_of_spike.tolist(), strict=True)) for one in found]
 
 
