@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from rheobase.fitting.cells.mechanisms import bundled_mechanisms
 from rheobase.fitting.cells.model import SECTION_LISTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rheobase.fitting.cells.mechanisms import Mechanism
     from rheobase.fitting.cells.morphology import Morphology
@@ -118,6 +119,8 @@ class TemplateCell:
         with _hoc_complaints(f"{what}; init is given {', '.join(template.arguments)} (change: 'arguments')"):
             self._owner = getattr(h, template.name)(*arguments)
         sections = [section for section in h.allsec() if section.cell() == self._owner]
+        # Most templates hold a reference to themselves, so that hoc would never let go of the sections.
+        self._removal = weakref.finalize(self, _remove, sections)
         self.cell = _SectionLists({name: _list(self._owner, sections, name) for name in SECTION_LISTS})
         if not self.cell.somatic:
             raise ModelError(f"the template '{template.name}' builds no section 'soma'; a circuit records from there")
@@ -132,7 +135,14 @@ class TemplateCell:
 
     def close(self) -> None:
         """Take the cell out of NEURON."""
-        del self.soma, self.cell, self._owner
+        self._removal()
+
+
+def _remove(sections: Iterable[Any]) -> None:
+    from neuron import h
+
+    for section in sections:
+        h.delete_section(sec=section)
 
 
 class _SectionLists:
@@ -202,7 +212,9 @@ def _hoc_complaints(what: str) -> Iterator[None]:
     Raises:
         ModelError: instead of RuntimeError.
     """
-    said = io.StringIO()
+    from neuron import h
+
+    said, before = io.StringIO(), set(h.allsec())
     with tempfile.TemporaryFile() as file:
         sys.stderr.flush()
         saved = os.dup(2)
@@ -211,6 +223,7 @@ def _hoc_complaints(what: str) -> Iterator[None]:
             with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
                 yield
         except RuntimeError as error:
+            _remove(set(h.allsec()) - before)  # hoc leaves what it had built
             file.seek(0)
             lines = [*said.getvalue().splitlines(), *file.read().decode(errors="replace").splitlines()]
             told = [line.strip() for line in lines if line.strip() and "hocobj_call" not in line][:3]
