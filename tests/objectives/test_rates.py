@@ -57,9 +57,10 @@ def test_shifted_rates_are_as_far_apart_as_the_shift(seed: int, shift: float) ->
 @given(seed=SEEDS)
 def test_the_distance_is_that_of_wasserstein(seed: int) -> None:
     random = np.random.default_rng(seed)
-    first, second = random.lognormal(1.0, 0.5, 800), random.gamma(2.0, 2.0, 600)
+    # Without long tails, of which twenty quantiles know little.
+    first, second = 10.0 * random.beta(2.0, 5.0, 800), 12.0 * random.beta(3.0, 4.0, 600)
     distance = distribution_distance(rates(first), rates(second))
-    assert distance == pytest.approx(wasserstein_distance(first, second), abs=0.35)
+    assert distance == pytest.approx(wasserstein_distance(first, second), abs=0.1)
     assert distance == pytest.approx(distribution_distance(rates(second), rates(first)))
 
 
