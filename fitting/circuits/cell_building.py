@@ -32,30 +32,27 @@ def cell_shape(model: CellModel | HocTemplate) -> CellShape:
     Raises:
         ModelError: the morphology, a mechanism or a parameter that NEURON refuses.
     """
-    if isinstance(model, HocTemplate):
-        return _template_shape(model)
-    # The section lists that are looked for in the model are part of what can go wrong.
-    key = (model.morphology, model.replace_axon, model.segment_length_um, tuple(insertions(model)))
+    # The section lists that are looked for in a model are part of what can go wrong.
+    key: tuple[object, ...] = (
+        (model.name, model.text, model.morphology, model.arguments)
+        if isinstance(model, HocTemplate)
+        else (model.morphology, model.replace_axon, model.segment_length_um, tuple(insertions(model)))
+    )
     if key not in _shapes:
-        instance = CellInstance(model)
+        built = _built_alone(model)
         try:
-            _shapes[key] = _read_shape(instance)
+            _shapes[key] = _read_shape(built)
         finally:
-            instance.close()
+            built.close()
     return _shapes[key]
 
 
-def _template_shape(template: HocTemplate) -> CellShape:
-    key = (template.name, template.text, template.morphology, template.arguments)
-    if key not in _shapes:
-        vacate()
-        load_mechanisms(template.mechanisms)
-        cell = TemplateCell(template)
-        try:
-            _shapes[key] = _read_shape(cell)
-        finally:
-            cell.close()
-    return _shapes[key]
+def _built_alone(model: CellModel | HocTemplate) -> CellInstance | TemplateCell:
+    if not isinstance(model, HocTemplate):
+        return CellInstance(model)
+    vacate()
+    load_mechanisms(model.mechanisms)
+    return TemplateCell(model)
 
 
 class CircuitCell:
