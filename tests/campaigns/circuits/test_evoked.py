@@ -16,7 +16,6 @@ from rheobase.campaigns.circuits.stages import build_stages
 from rheobase.campaigns.circuits.stimuli import onsets, volleys
 from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import read_trials
-from rheobase.campaigns.loading import load_any_campaign
 from rheobase.features.errors import RheobaseError
 from rheobase.features.signals.signal import Signal
 from rheobase.fitting.circuits.circuit import Trial
@@ -24,7 +23,7 @@ from rheobase.fitting.circuits.head import Magnetometer, eeg_lead_field
 from rheobase.fitting.circuits.judging import judge
 from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
 from tests.campaigns.circuits import evoking
-from tests.campaigns.circuits.tiny import write_tiny_circuit
+from tests.campaigns.circuits.tiny import load_circuit, write_tiny_circuit
 from tests.campaigns.processes import Running
 
 if TYPE_CHECKING:
@@ -61,15 +60,9 @@ KEYS = [
 ]  # fmt: skip
 
 
-def _load(path: Path) -> CircuitCampaign:
-    campaign = load_any_campaign(path)
-    assert isinstance(campaign, CircuitCampaign)
-    return campaign
-
-
 @pytest.fixture
 def campaign(tmp_path: Path) -> CircuitCampaign:
-    return _load(write_tiny_circuit(tmp_path, *CHANGES))
+    return load_circuit(write_tiny_circuit(tmp_path, *CHANGES))
 
 
 def test_trains_and_oddballs_become_volleys(campaign: CircuitCampaign) -> None:
@@ -195,7 +188,7 @@ def test_mistakes_are_said_with_their_place(tmp_path: Path, mistake: str) -> Non
     change, expected = MISTAKES[mistake]
     path = write_tiny_circuit(tmp_path, *CHANGES, change)
     with pytest.raises(RheobaseError, match=expected) as caught:
-        build_targets(_load(path))
+        build_targets(load_circuit(path))
     assert str(path) in str(caught.value)
 
 
@@ -249,11 +242,12 @@ def test_fields_are_targets_as_potentials_are(tmp_path: Path) -> None:
     field = OTHERS.replace("    - name: click", "    - name: click\n      signal: MEG")
     field = field.replace("amplitude: {value: -5 uV, tolerance: 0.5 uV}", "field: {value: 10 fT, tolerance: 1 fT}")
     path.write_text(field.replace("  evoked:", "  meg: {tilt: 60 deg}\n  evoked:"), encoding="utf-8")
-    magnetic = build_targets(_load(path))
+    magnetic = build_targets(load_circuit(path))
     path.write_text(OTHERS, encoding="utf-8")
     response = evoking.simulate(Trial({}, seed=1, duration_ms=4200.0, dropped_ms=100.0, signals=True))
     seen, potential = (
-        {one.name: one.value for one in judge(response, targets)} for targets in (magnetic, build_targets(_load(path)))
+        {one.name: one.value for one in judge(response, targets)}
+        for targets in (magnetic, build_targets(load_circuit(path)))
     )
     assert 5.0 < fT_per_uV < 30.0
     assert potential["click.N1_amplitude"] == pytest.approx(evoking.MICROVOLTS, abs=0.7)

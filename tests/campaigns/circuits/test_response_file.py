@@ -10,12 +10,10 @@ import pytest
 from rheobase.campaigns.circuits.building import build_blueprint
 from rheobase.campaigns.circuits.confirming import final_trials
 from rheobase.campaigns.circuits.response_file import read_response, write_response
-from rheobase.campaigns.circuits.schema import CircuitCampaign
-from rheobase.campaigns.loading import load_any_campaign
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.circuits.circuit import Trial
 from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
-from tests.campaigns.circuits.tiny import write_tiny_circuit
+from tests.campaigns.circuits.tiny import load_circuit, write_tiny_circuit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +22,7 @@ ELECTRODES = ("seed: 3\n", "seed: 3\nelectrodes: [100 um, 150 um, 0.2 mm]\n")
 
 
 def test_electrodes_are_recorded_in_final_runs_and_kept(tmp_path: Path) -> None:
-    campaign = load_any_campaign(write_tiny_circuit(tmp_path, ELECTRODES))
-    assert isinstance(campaign, CircuitCampaign)
+    campaign = load_circuit(write_tiny_circuit(tmp_path, ELECTRODES))
     trial = final_trials(campaign, {"background:L4_A": 1.1})[0]
     assert trial.electrodes_um == (100.0, 150.0, 200.0)
     circuit = NeuronCircuit(build_blueprint(campaign))
@@ -48,4 +45,4 @@ def test_electrodes_are_recorded_in_final_runs_and_kept(tmp_path: Path) -> None:
 def test_two_electrodes_in_one_place_are_refused(tmp_path: Path) -> None:
     path = write_tiny_circuit(tmp_path, (ELECTRODES[0], ELECTRODES[1].replace("150 um", "100 um")))
     with pytest.raises(CampaignError, match="electrodes lie at different depths, got 100 um, 100 um, 200 um"):
-        load_any_campaign(path)
+        load_circuit(path)

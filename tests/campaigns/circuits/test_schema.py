@@ -10,11 +10,11 @@ from rheobase.campaigns.circuits.building import build_blueprint, build_targets
 from rheobase.campaigns.circuits.schema import CircuitCampaign
 from rheobase.campaigns.circuits.stages import build_stages
 from rheobase.campaigns.circuits.subject import make_subject
-from rheobase.campaigns.loading import library, load_any_campaign
+from rheobase.campaigns.loading import library
 from rheobase.features.errors import RheobaseError
 from rheobase.fitting.circuits.callable_circuit import CallableCircuit
 from rheobase.fitting.circuits.command_circuit import CommandCircuit
-from tests.campaigns.circuits.tiny import write_tiny_circuit
+from tests.campaigns.circuits.tiny import load_circuit, write_tiny_circuit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,18 +22,12 @@ if TYPE_CHECKING:
     from rheobase.fitting.tuning.stage import TuningStage
 
 
-def _load(path: Path) -> CircuitCampaign:
-    campaign = load_any_campaign(path)
-    assert isinstance(campaign, CircuitCampaign)
-    return campaign
-
-
 def _stages(campaign: CircuitCampaign) -> tuple[TuningStage, ...]:
     return build_stages(campaign, make_subject(campaign), build_targets(campaign))
 
 
 def test_a_circuit_as_it_is_described(tmp_path: Path) -> None:
-    blueprint = build_blueprint(_load(write_tiny_circuit(tmp_path)))
+    blueprint = build_blueprint(load_circuit(write_tiny_circuit(tmp_path)))
     assert {one.name: one.size for one in blueprint.populations} == {"L4_A": 8, "L4_B": 4}
     assert all(10 <= len(one.variants) <= 50 for one in blueprint.populations)
     found = {one.name: one for one in blueprint.projections}
@@ -45,15 +39,15 @@ def test_a_circuit_as_it_is_described(tmp_path: Path) -> None:
 
 
 def test_tolerances_are_no_narrower_than_what_is_known(tmp_path: Path) -> None:
-    keys = _load(write_tiny_circuit(tmp_path)).targets
+    keys = load_circuit(write_tiny_circuit(tmp_path)).targets
     assert keys.tolerance_Hz("L4_A") == pytest.approx(0.4 * 12.0)
-    narrow = _load(write_tiny_circuit(tmp_path, ("tolerance: 40 %", "tolerance: 10 %"))).targets
+    narrow = load_circuit(write_tiny_circuit(tmp_path, ("tolerance: 40 %", "tolerance: 10 %"))).targets
     assert narrow.tolerance_Hz("L4_A") == pytest.approx(1.2)
     assert narrow.tolerance_Hz("L4_B") == pytest.approx(12.0 / 3.0), "the standard error of the mean of 9 units"
 
 
 def test_a_part_of_the_cells_with_the_input_of_all(tmp_path: Path) -> None:
-    blueprint = build_blueprint(_load(write_tiny_circuit(tmp_path, ("  radius:", "  scale: 0.7\n  radius:"))))
+    blueprint = build_blueprint(load_circuit(write_tiny_circuit(tmp_path, ("  radius:", "  scale: 0.7\n  radius:"))))
     assert {one.name: one.size for one in blueprint.populations} == {"L4_A": 6, "L4_B": 3}
     assert any(one.name.startswith("lost ") for one in blueprint.backgrounds)
 
@@ -61,20 +55,20 @@ def test_a_part_of_the_cells_with_the_input_of_all(tmp_path: Path) -> None:
 def test_further_measures_are_targets_of_the_last_stages(tmp_path: Path) -> None:
     change = ("  tolerance: 40 %\n", "  tolerance: 40 %\n  measures: [{population: L4_A, measure: cv_isi, value: 0.8, "
               "tolerance: 0.3}]\n")  # fmt: skip
-    campaign = _load(write_tiny_circuit(tmp_path, change))
+    campaign = load_circuit(write_tiny_circuit(tmp_path, change))
     (target,) = [one for one in build_targets(campaign).populations if one.population == "L4_A"]
     assert target.cv_isi is not None
     assert (target.cv_isi.value, target.cv_isi.tolerance) == (0.8, 0.3)
     found = {stage.name: [one.key for one in stage.targets] for stage in _stages(campaign)}
     assert "cv_isi:L4_A" in found["spectrum"]
     assert "cv_isi:L4_A" not in found["L4 alone"]
-    wrong = _load(write_tiny_circuit(tmp_path, (change[0], change[1].replace("L4_A", "L4_C"))))
+    wrong = load_circuit(write_tiny_circuit(tmp_path, (change[0], change[1].replace("L4_A", "L4_C"))))
     with pytest.raises(RheobaseError, match=r"targets.measures: 'L4_C' has no rate to be tuned to"):
         build_targets(wrong)
 
 
 def test_stages_of_one_layer(tmp_path: Path) -> None:
-    campaign = _load(write_tiny_circuit(tmp_path, ("final_seeds: 2", "final_seeds: 2, stages: {background: 7}")))
+    campaign = load_circuit(write_tiny_circuit(tmp_path, ("final_seeds: 2", "final_seeds: 2, stages: {background: 7}")))
     stages = _stages(campaign)
     assert [stage.name for stage in stages] == [
         "background", "L4 alone", "full circuit", "single projections", "fresh seeds",
@@ -127,7 +121,7 @@ def test_mistakes_are_said_with_their_place(tmp_path: Path, mistake: str) -> Non
     change, expected = MISTAKES[mistake]
     path = write_tiny_circuit(tmp_path, change)
     with pytest.raises(RheobaseError, match=expected) as caught:
-        _stages(_load(path))
+        _stages(load_circuit(path))
     assert str(path) in str(caught.value)
 
 
@@ -146,10 +140,10 @@ targets: {rates: {E: 2 Hz, I: 6 Hz}}
 def test_circuits_of_others(tmp_path: Path) -> None:
     path = tmp_path / "others.yaml"
     path.write_text(EXTERNAL.replace("WAY", "command: [python3, simulate.py]"), encoding="utf-8")
-    subject = make_subject(_load(path))
+    subject = make_subject(load_circuit(path))
     assert isinstance(subject.build(), CommandCircuit)
     path.write_text(EXTERNAL.replace("WAY", "function: tests.campaigns.circuits.others:simulate"), encoding="utf-8")
-    campaign = _load(path)
+    campaign = load_circuit(path)
     subject = make_subject(campaign)
     assert isinstance(subject.build(), CallableCircuit)
     stages = build_stages(campaign, subject, build_targets(campaign))
@@ -168,7 +162,7 @@ def test_circuits_of_others_that_cannot_be(tmp_path: Path, way: str, expected: s
     path = tmp_path / "others.yaml"
     path.write_text(EXTERNAL.replace("WAY", way), encoding="utf-8")
     with pytest.raises(RheobaseError, match=expected):
-        make_subject(_load(path))
+        make_subject(load_circuit(path))
 
 
 def test_a_campaign_has_one_circuit(tmp_path: Path) -> None:
@@ -176,11 +170,11 @@ def test_a_campaign_has_one_circuit(tmp_path: Path) -> None:
     path.write_text(path.read_text() + EXTERNAL.partition("external:")[1] + "\n  " + "populations: {}\n  "
                     "parameters: []\n  layers: {}\n  command: [ls]\n")  # fmt: skip
     with pytest.raises(RheobaseError, match="give either 'circuit', which NEURON simulates, or 'external'"):
-        _load(path)
+        load_circuit(path)
 
 
 def test_the_ready_column_can_be_built() -> None:
-    campaign = _load(library()["cortical_column"])
+    campaign = load_circuit(library()["cortical_column"])
     subject = make_subject(campaign)
     assert 250 <= sum(subject.populations.values()) <= 500
     assert len(subject.populations) == 16

@@ -13,13 +13,12 @@ from rheobase.campaigns.circuits.schema import CircuitCampaign
 from rheobase.campaigns.circuits.stages import build_stages
 from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import read_trials
-from rheobase.campaigns.loading import load_any_campaign
 from rheobase.campaigns.schema_types import CANONICAL
 from rheobase.features.activity.populations import Units
 from rheobase.features.activity.sonata import write_sonata_spikes
 from rheobase.features.activity.spike_trains import SpikeTrains
 from rheobase.features.errors import RheobaseError
-from tests.campaigns.circuits.tiny import write_tiny_circuit
+from tests.campaigns.circuits.tiny import load_circuit, write_tiny_circuit
 from tests.campaigns.processes import Running
 
 if TYPE_CHECKING:
@@ -55,19 +54,13 @@ tuning:
 """
 
 
-def _load(path: Path) -> CircuitCampaign:
-    campaign = load_any_campaign(path)
-    assert isinstance(campaign, CircuitCampaign)
-    return campaign
-
-
 def _stages(campaign: CircuitCampaign) -> dict[str, TuningStage]:
     stages = build_stages(campaign, make_subject(campaign), build_targets(campaign))
     return {stage.name: stage for stage in stages}
 
 
 def test_stages_of_ones_own_among_those_of_the_recipe(tmp_path: Path) -> None:
-    campaign = _load(write_tiny_circuit(tmp_path, (TUNING, OWN)))
+    campaign = load_circuit(write_tiny_circuit(tmp_path, (TUNING, OWN)))
     stages = _stages(campaign)
     assert list(stages)[-1] == "fresh seeds"
     own = stages["only A"]
@@ -97,7 +90,7 @@ def test_stages_of_ones_own_among_those_of_the_recipe(tmp_path: Path) -> None:
 
 def test_a_record_knows_its_declared_stages(tmp_path: Path) -> None:
     """What a folder keeps of a campaign becomes the same campaign."""
-    campaign = _load(write_tiny_circuit(tmp_path, (TUNING, OWN)))
+    campaign = load_circuit(write_tiny_circuit(tmp_path, (TUNING, OWN)))
     again = CircuitCampaign.model_validate(campaign.model_dump(mode="json"), context=CANONICAL)
     assert again.model_dump() == campaign.model_dump()
     assert again.essence() == campaign.essence()
@@ -107,7 +100,7 @@ def test_a_record_knows_its_declared_stages(tmp_path: Path) -> None:
 
 def test_check_lists_declared_stages(tmp_path: Path) -> None:
     lines: list[str] = []
-    check_circuit(_load(write_tiny_circuit(tmp_path, (TUNING, OWN))), lines.append)
+    check_circuit(load_circuit(write_tiny_circuit(tmp_path, (TUNING, OWN))), lines.append)
     assert any(line.strip() == "only A: 2 factors, 1 targets, at most 7 trials of 1.1 s" for line in lines)
 
 
@@ -149,7 +142,7 @@ def test_mistakes_are_said_with_their_place(tmp_path: Path, mistake: str) -> Non
     assert before in OWN
     path = write_tiny_circuit(tmp_path, (TUNING, OWN.replace(before, after)))
     with pytest.raises(RheobaseError, match=expected) as caught:
-        check_circuit(_load(path), lambda _: None)
+        check_circuit(load_circuit(path), lambda _: None)
     assert str(path) in str(caught.value)
 
 
@@ -171,7 +164,7 @@ RECORDED = "tuning:\n  recorded: {L4_B: {file: spikes.h5, population: fast, obse
 def test_recorded_trains_are_replayed(tmp_path: Path) -> None:
     trains = _write_recorded(tmp_path / "spikes.h5", 3, 1500.0, "fast")
     own = OWN.replace("tuning:\n", RECORDED).replace('"*_B": target', '"*_B": recorded')
-    campaign = _load(write_tiny_circuit(tmp_path, (TUNING, own)))
+    campaign = load_circuit(write_tiny_circuit(tmp_path, (TUNING, own)))
     simulated = _stages(campaign)["only A"].simulated
     assert not simulated.replayed
     played = simulated.recorded["L4_B"]
@@ -200,7 +193,7 @@ def test_recorded_trains_that_cannot_be(tmp_path: Path, change: tuple[str, str],
     assert change[0] in own
     path = write_tiny_circuit(tmp_path, (TUNING, own.replace(*change)))
     with pytest.raises(RheobaseError, match=expected):
-        check_circuit(_load(path), lambda _: None)
+        check_circuit(load_circuit(path), lambda _: None)
 
 
 ALONE = """\

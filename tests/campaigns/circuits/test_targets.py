@@ -14,7 +14,7 @@ from rheobase.campaigns.circuits.durations import signals_ms
 from rheobase.campaigns.circuits.schema import CircuitCampaign
 from rheobase.campaigns.circuits.stages import build_stages
 from rheobase.campaigns.circuits.subject import make_subject
-from rheobase.campaigns.loading import LIBRARY_FOLDER, load_any_campaign
+from rheobase.campaigns.loading import LIBRARY_FOLDER
 from rheobase.features.activity.activity import Activity, PopulationActivity, distribution
 from rheobase.features.activity.activity_file import write_activity
 from rheobase.features.activity.populations import Units
@@ -25,6 +25,7 @@ from rheobase.features.signals.spectral_targets_file import read_spectral_target
 from rheobase.fitting.circuits.circuit import Trial
 from rheobase.fitting.circuits.judging import judge, judge_seeds
 from tests.campaigns.circuits import evoking
+from tests.campaigns.circuits.tiny import load_circuit
 
 SPECTRUM = LIBRARY_FOLDER / "targets" / "eeg_rest_sub038.json"
 MEASURED = Path(__file__).parents[4] / "shared" / "data" / "mouse_v1_rates" / "OSI_DSI_neuropixels_v4.csv"
@@ -66,9 +67,7 @@ def _campaign(folder: Path, *changes: tuple[str, str]) -> CircuitCampaign:
         text = text.replace(before, after)
     path = folder / "everything.yaml"
     path.write_text(text, encoding="utf-8")
-    campaign = load_any_campaign(path)
-    assert isinstance(campaign, CircuitCampaign)
-    return campaign
+    return load_circuit(path)
 
 
 def _wanted(campaign: CircuitCampaign) -> dict[str, tuple[float, float, str]]:

@@ -8,25 +8,17 @@ import pytest
 
 from rheobase.campaigns.circuits.building import build_blueprint, read_variants
 from rheobase.campaigns.circuits.folder import CircuitFolder
-from rheobase.campaigns.circuits.schema import CircuitCampaign
 from rheobase.campaigns.circuits.subject import make_subject
-from rheobase.campaigns.loading import load_any_campaign
 from rheobase.features.errors import CampaignError, ModelError
 from rheobase.fitting.circuits.templates import HocTemplate
 from rheobase.fitting.ensembles.hoc import write_hoc
-from tests.campaigns.circuits.tiny import write_tiny_circuit
+from tests.campaigns.circuits.tiny import load_circuit, write_tiny_circuit
 from tests.campaigns.processes import Running
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPLATE = "template: {file: cell/bac.hoc, morphology: cell/morphology/FILE, mechanisms: cell/mechanisms}"
-
-
-def _load(path: Path) -> CircuitCampaign:
-    campaign = load_any_campaign(path)
-    assert isinstance(campaign, CircuitCampaign)
-    return campaign
 
 
 @pytest.fixture
@@ -48,7 +40,7 @@ def test_a_campaign_with_a_template_comes_to_its_end(campaign: Path, tmp_path: P
 
 
 def test_what_it_becomes(campaign: Path) -> None:
-    (variant,) = build_blueprint(_load(campaign)).population("L4_A").variants
+    (variant,) = build_blueprint(load_circuit(campaign)).population("L4_A").variants
     assert isinstance(variant.model, HocTemplate)
     ensemble = read_variants("etype_bac")[0]
     assert {one.name for one in variant.model.mechanisms} == {one.name for one in ensemble.model.mechanisms}
@@ -57,7 +49,7 @@ def test_what_it_becomes(campaign: Path) -> None:
 
 def test_files_may_move_but_not_change(campaign: Path, tmp_path: Path) -> None:
     def begin() -> None:
-        found = _load(campaign)
+        found = load_circuit(campaign)
         CircuitFolder(tmp_path / "run").begin(found, make_subject(found))
 
     (tmp_path / "run").mkdir()
@@ -86,4 +78,4 @@ def test_files_may_move_but_not_change(campaign: Path, tmp_path: Path) -> None:
 def test_mistakes_are_told_with_their_place(campaign: Path, before: str, after: str, said: str) -> None:
     campaign.write_text(campaign.read_text().replace(before, after))
     with pytest.raises((CampaignError, ModelError), match=said):
-        build_blueprint(_load(campaign))
+        build_blueprint(load_circuit(campaign))

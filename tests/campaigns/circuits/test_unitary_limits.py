@@ -12,14 +12,13 @@ import pytest
 
 from rheobase.campaigns.circuits.building import build_targets
 from rheobase.campaigns.circuits.running import check_circuit
-from rheobase.campaigns.circuits.schema import CircuitCampaign
 from rheobase.campaigns.circuits.schema_targets import UnitaryKeys
 from rheobase.campaigns.circuits.subject import make_subject
 from rheobase.campaigns.circuits.trial_record import read_trials
 from rheobase.campaigns.circuits.unitary_limits import limits_mV
-from rheobase.campaigns.loading import library, load_any_campaign
+from rheobase.campaigns.loading import library
 from rheobase.features.errors import RheobaseError
-from tests.campaigns.circuits.tiny import write_tiny_circuit
+from tests.campaigns.circuits.tiny import load_circuit, write_tiny_circuit
 from tests.campaigns.processes import Running
 
 MEASURED = Path(__file__).parents[4] / "shared" / "data" / "mouse_v1_rates" / "psp_characterization.csv"
@@ -27,14 +26,8 @@ MEASURED = Path(__file__).parents[4] / "shared" / "data" / "mouse_v1_rates" / "p
 UNITARY = '  tolerance: 40 %\n  unitary: {"L4_A->L4_B": {amplitude: 8 mV, factor: 1.5}, "L4_A->*": {amplitude: 1 mV}}\n'
 
 
-def _load(path: Path) -> CircuitCampaign:
-    campaign = load_any_campaign(path)
-    assert isinstance(campaign, CircuitCampaign)
-    return campaign
-
-
 def test_limits_by_a_factor_or_a_spread(tmp_path: Path) -> None:
-    campaign = _load(write_tiny_circuit(tmp_path, ("  tolerance: 40 %\n", UNITARY)))
+    campaign = load_circuit(write_tiny_circuit(tmp_path, ("  tolerance: 40 %\n", UNITARY)))
     assert limits_mV(campaign, make_subject(campaign)) == {"L4_A->L4_B": (8.0 / 1.5, 12.0)}
     lines: list[str] = []
     check_circuit(campaign, lines.append)
@@ -66,7 +59,7 @@ def test_the_spread_of_paired_recordings_is_a_factor_of_some_two() -> None:
 def test_mistakes_are_said_with_their_place(tmp_path: Path, change: tuple[str, str], expected: str) -> None:
     path = write_tiny_circuit(tmp_path, ("  tolerance: 40 %\n", UNITARY.replace(*change)))
     with pytest.raises(RheobaseError, match=expected) as caught:
-        check_circuit(_load(path), lambda _: None)
+        check_circuit(load_circuit(path), lambda _: None)
     assert str(path) in str(caught.value)
 
 
@@ -78,13 +71,13 @@ def test_others_cannot_be_limited(tmp_path: Path) -> None:
         "targets: {rates: {E: 2 Hz, I: 6 Hz}, unitary: {'E->I': {amplitude: 1 mV, factor: 2}}}\n",
         encoding="utf-8",
     )
-    campaign = _load(path)
+    campaign = load_circuit(path)
     with pytest.raises(RheobaseError, match="unitary potentials of somebody else's circuit cannot be measured"):
         limits_mV(campaign, make_subject(campaign))
 
 
 def test_what_is_shown_alone_changes_no_record() -> None:
-    campaign = _load(library()["cortical_column"])
+    campaign = load_circuit(library()["cortical_column"])
     essence = campaign.essence()
     assert campaign.targets.unitary
     assert "unitary" not in essence["targets"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rheobase.campaigns.circuits.schema import CircuitCampaign
+from rheobase.campaigns.loading import load_any_campaign
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,3 +50,10 @@ def write_tiny_circuit(folder: Path, *changes: tuple[str, str]) -> Path:
     path = folder / "tiny_circuit.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def load_circuit(path: Path) -> CircuitCampaign:
+    """The campaign in a file, which must be one of a circuit."""
+    campaign = load_any_campaign(path)
+    assert isinstance(campaign, CircuitCampaign)
+    return campaign
