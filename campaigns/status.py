@@ -28,10 +28,14 @@ def open_folder(path: Path) -> tuple[Campaign, CampaignFolder]:
     """
     from pydantic import ValidationError
 
+    from rheobase.campaigns.circuits.status import is_circuit
+
     folder = CampaignFolder(path)
     configuration = folder.read_state().get("configuration")
     if configuration is None:
         raise CampaignError(f"{path} is not the folder of a campaign; give the one that `rheobase run` wrote to")
+    if is_circuit(folder.read_state()):
+        raise CampaignError(f"{path} is the folder of a circuit's campaign; this needs one of cells")
     try:
         return Campaign.model_validate(configuration, context=CANONICAL), folder
     except ValidationError as error:

@@ -74,7 +74,7 @@ def judge_spectrum(
         FeatureError: The spectrum does not cover what is measured or is too coarse for it, or an unknown measure.
     """
     _check_measures(targets, tolerances)
-    usable = spectrum if spectrum is not None and _has_power(spectrum, targets) else None
+    usable = spectrum if spectrum is not None and has_power(spectrum, targets) else None
     measured = None if usable is None else measure_spectrum(usable, targets.plan)
     judged = [
         *(_band(target, measured, tolerances) for target in targets.relative_band_powers),
@@ -124,6 +124,12 @@ def mean_spectrum(spectra: Sequence[Spectrum]) -> Spectrum:
     return replace(first, power=np.mean([spectrum.power for spectrum in spectra], axis=0))
 
 
+def has_power(spectrum: Spectrum, targets: SpectralTargets) -> bool:
+    """Whether a spectrum has power wherever the aperiodic part is fitted; one without cannot be measured."""
+    within = spectrum.bins_within(targets.plan.aperiodic_range_Hz, "a fit of the aperiodic part")
+    return bool(np.all(spectrum.single_power[within] > 0.0))
+
+
 def peak_height_tolerance(targets: SpectralTargets) -> float:
     """Height of an alpha peak (log10 power) that is none, where the recordings have none."""
     return targets.plan.parameterisation.smallest_peak_log10 or _SMALLEST_HEIGHT_LOG10
@@ -134,11 +140,6 @@ def _check_measures(targets: SpectralTargets, tolerances: SpectralTolerances) ->
     unknown = [name for name in tolerances.measures if name not in known]
     if unknown:
         raise FeatureError(f"there is no spectral measure '{unknown[0]}'; there are {', '.join(known)}")
-
-
-def _has_power(spectrum: Spectrum, targets: SpectralTargets) -> bool:
-    within = spectrum.bins_within(targets.plan.aperiodic_range_Hz, "a fit of the aperiodic part")
-    return bool(np.all(spectrum.single_power[within] > 0.0))
 
 
 def _band(target: SpectralTarget, measured: SpectralMeasurement | None, tolerances: SpectralTolerances) -> Judged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from rheobase.fitting.circuits.blueprint import (
     Projection,
     TonicInhibition,
 )
-from rheobase.fitting.circuits.judging import CircuitTargets, SpectrumTarget
+from rheobase.fitting.circuits.judging import CircuitTargets, SpectrumTarget, check_duration
 from rheobase.fitting.circuits.scaling import scale_circuit
 from rheobase.fitting.circuits.synapses import Receptor, ShortTermPlasticity, SynapseKind
 from rheobase.fitting.circuits.templates import read_template
@@ -35,7 +36,7 @@ from rheobase.objectives.rates import PopulationTarget
 from rheobase.objectives.spectra import SpectralTolerances
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rheobase.campaigns.circuits.schema import CircuitCampaign
     from rheobase.campaigns.circuits.schema_circuit import BackgroundKeys, ConnectionRule, SynapseKeys, TemplateKeys
@@ -115,6 +116,8 @@ def build_targets(campaign: CircuitCampaign) -> CircuitTargets:
                 measures=keys.spectrum.measures,
             )
             spectrum = SpectrumTarget(read_spectral_targets(keys.spectrum.file), tolerances, sensor)
+        with campaign.blamed("tuning", "spectrum_duration"):
+            check_duration(spectrum, campaign.tuning.spectrum_duration)
     evoked = build_evoked(campaign)
     return CircuitTargets(populations, spectrum, evoked, rest_ms=rest_ms(campaign) if evoked else None)
 
@@ -215,22 +218,29 @@ def _projections(campaign: CircuitCampaign, synapses: Mapping[str, SynapseKind])
             if probability > 0.0:
                 rule = _rule(campaign, source, target, place)
                 found.append(_projection(rule, source, target, probability, synapses))
-    for rule in keys.connections.rules:
-        if rule.in_degree is not None:
-            found.extend(
-                _projection(rule, source, target, None, synapses)
-                for target in keys.populations
-                for source in sources
-                if _fits(rule, source, target)
-            )
-    names = [projection.name for projection in found]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    by_in_degree = _by_in_degree(campaign, sources, synapses)
+    twice = next((projection.name for projection in found if projection.name in by_in_degree), None)
     if twice is not None:
         raise CampaignError(
             f"{campaign.where('circuit', 'connections')}: {twice} is connected by a probability and by a rule with "
             "'in_degree'; keep one of them"
         )
-    return tuple(found)
+    return (*found, *by_in_degree.values())
+
+
+def _by_in_degree(
+    campaign: CircuitCampaign, sources: Sequence[str], synapses: Mapping[str, SynapseKind]
+) -> dict[str, Projection]:
+    """Projections by their names, each made by the first rule with an in-degree that fits it."""
+    found: dict[str, Projection] = {}
+    for rule in campaign.ours.connections.rules:
+        if rule.in_degree is None:
+            continue
+        for target, source in product(campaign.ours.populations, sources):
+            if _fits(rule, source, target):
+                made = _projection(rule, source, target, None, synapses)
+                found.setdefault(made.name, made)
+    return found
 
 
 def _rule(campaign: CircuitCampaign, source: str, target: str, place: tuple[str, ...]) -> ConnectionRule:

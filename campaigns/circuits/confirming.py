@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.campaigns.circuits.durations import rest_ms, signals_ms
+from rheobase.campaigns.circuits.durations import limit_s, rest_ms, signals_ms
 from rheobase.campaigns.circuits.response_file import read_response, write_response
 from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rheobase.campaigns.circuits.schema import CircuitCampaign
     from rheobase.campaigns.pool import Pool
 
-_LIMIT_S_PER_SIMULATED_S = 300.0
 _UNITARY_LIMIT_S = 3600.0
 _UNSEEN = 20_000  # part of the seed of these runs, which no stage has
 
@@ -81,8 +80,8 @@ def confirm(
             if place == len(trials):
                 pool.submit(Task(place, "unitary", (dict(parameters),), _UNITARY_LIMIT_S))
             else:
-                limit_s = _LIMIT_S_PER_SIMULATED_S * trials[place].duration_ms / 1000.0
-                pool.submit(Task(place, "respond", (trials[place],), limit_s))
+                seconds = limit_s(campaign, trials[place].duration_ms)
+                pool.submit(Task(place, "respond", (trials[place],), seconds))
         for outcome in pool.wait(0.5):
             if outcome.value is None:
                 raise CampaignError(f"the simulation of the tuned circuit failed: {outcome.failure}")

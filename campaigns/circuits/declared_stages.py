@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from rheobase.campaigns.circuits.durations import rest_ms
 from rheobase.features.errors import CampaignError
+from rheobase.fitting.circuits.judging import check_duration
 from rheobase.fitting.tuning.effects import expected_effects
 from rheobase.fitting.tuning.recipe import FRESH_SEEDS, RecipeSettings, rate_limits
 from rheobase.fitting.tuning.stage import Knob, Simulated, TuningStage
@@ -173,7 +175,10 @@ def _simulated(keys: StageKeys, targets: Sequence[TuningTarget], parts: StagePar
                 f"{target.key} is a target, but '{target.population}' is not simulated; there are {', '.join(names)}"
             )
     signals = any(target.population is None for target in targets)
-    ordinary_ms = settings.spectrum_ms if signals else settings.duration_ms
+    # How many cells are silent, for example, depends on how long one looks: as long as in the end.
+    by_rates = all(target.name == "rate" for target in targets)
+    alone_ms = settings.duration_ms if by_rates else rest_ms(parts.campaign)
+    ordinary_ms = settings.spectrum_ms if signals else alone_ms
     duration_ms = ordinary_ms if keys.duration is None else settings.dropped_ms + keys.duration
     _check_duration(duration_ms, signals, parts)
     connected = keys.connected is not False
@@ -201,6 +206,9 @@ def _check_duration(duration_ms: float, signals: bool, parts: StageParts) -> Non
             f"its trials last {duration_ms:g} ms with the transient, but stimuli have been responded to only after "
             f"{needed_ms:g} ms; leave 'duration' out"
         )
+    spectrum = parts.circuit_targets.spectrum
+    if signals and spectrum is not None:
+        check_duration(spectrum, duration_ms - parts.settings.dropped_ms)
 
 
 def _replayed(
@@ -237,7 +245,8 @@ def _knobs(
         with parts.campaign.blamed("tuning", "stages", stage, "free", name):
             knob = Knob(name, entry.parameters, (entry.smallest, entry.largest))
             matched = knob.matches(parts.subject.parameters)
-        effects = expected_effects(matched, targets, parts.subject.layers, connected)
+        driving = [parameter for parameter in matched if parameter not in parts.settings.kept]
+        effects = expected_effects(driving, targets, parts.subject.layers, connected)
         coupling = any(parameter.startswith("weight:") for parameter in matched)
         knobs.append(replace(knob, effects=effects, coupling=coupling))
     return tuple(knobs)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from rheobase.campaigns.circuits.schema_evoked import EvokedKeys
 
 _MARGIN_MS = 10.0
+_CPU_S_PER_SIMULATED_S = 300.0
+_LEAST_LIMIT_S = 300.0
+_MARGIN_S = 60.0  # a command ends at its limit by itself, and says so
 
 
 def rest_ms(campaign: CircuitCampaign) -> float:
@@ -27,6 +30,18 @@ def signals_ms(campaign: CircuitCampaign) -> float:
         return campaign.tuning.transient + campaign.tuning.spectrum_duration
     ends = [_last_onset_ms(campaign, keys) + keys.window[1] + _MARGIN_MS for keys in campaign.targets.evoked]
     return float(math.ceil(max(rest_ms(campaign), *ends)))
+
+
+def limit_s(campaign: CircuitCampaign, duration_ms: float) -> float:
+    """CPU time after which a trial is given up (s).
+
+    Args:
+        campaign: Commands and functions of others have their own limit.
+        duration_ms: How long the trial lasts (ms).
+    """
+    if campaign.external is not None:
+        return campaign.external.time_limit + _MARGIN_S
+    return max(_LEAST_LIMIT_S, _CPU_S_PER_SIMULATED_S * duration_ms / 1000.0)
 
 
 def _last_onset_ms(campaign: CircuitCampaign, keys: EvokedKeys) -> float:

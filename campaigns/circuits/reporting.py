@@ -28,16 +28,15 @@ from rheobase.campaigns.circuits.reported_gains import (
     reported_gains,
     reported_unitary,
 )
-from rheobase.campaigns.circuits.running import reached
 from rheobase.campaigns.circuits.stages import build_stages, tuning_targets
 from rheobase.campaigns.circuits.trial_record import read_trials
 from rheobase.campaigns.circuits.unitary_limits import held_sentences
 from rheobase.campaigns.progress import working
 from rheobase.campaigns.writing import replacing, write_whole
-from rheobase.features.signals.parameterisation import parameterise
 from rheobase.features.signals.peaks import NoPeak, SpectralPeak
+from rheobase.features.signals.spectral_measurement import measure_spectrum
 from rheobase.fitting.circuits.judging import at_rest, judge_seeds, signal_spectrum
-from rheobase.objectives.spectra import mean_spectrum, shape_distance
+from rheobase.objectives.spectra import has_power, mean_spectrum
 
 if TYPE_CHECKING:
     from rheobase.campaigns.circuits.folder import CircuitFolder
@@ -102,7 +101,7 @@ def gather(
     judged: tuple[Repeated, ...],
 ) -> CircuitReportData:
     """Everything that the report shows."""
-    parameters = reached(tuner)
+    parameters = tuner.parameters
     trials = list(read_trials(folder.trials))
     stages = {stage.name: stage for stage in build_stages(campaign, subject, targets)}
     progress = tuner.progress()
@@ -112,7 +111,6 @@ def gather(
         else [signal_spectrum(at_rest(response, targets), targets.spectrum) for response in responses]
     )
     whole = [spectrum for spectrum in spectra if spectrum is not None]
-    shown = {"aperiodic_exponent", "alpha_peak", "spectral_shape"}
     return CircuitReportData(
         name=campaign.name,
         description=campaign.description,
@@ -147,7 +145,7 @@ def gather(
         spectrum=_measured(mean_spectrum(whole), targets) if whole else None,
         evoked=evoked_waves(responses, targets),
         laminar=_laminar(campaign, responses),
-        others=tuple(one for one in judged if one.judged.name != "rate" and one.judged.name not in shown),
+        others=tuple(one for one in judged if one.judged.name != "rate"),
         stages=tuple(_stage(stages[one.name], one, trials, campaign, targets) for one in progress),
         unitary=reported_unitary(campaign, folder),
         gains=tuple(reported_gains(subject, parameters)),
@@ -188,15 +186,11 @@ def _measured(spectrum: Spectrum | None, targets: CircuitTargets) -> MeasuredSpe
     if spectrum is None or targets.spectrum is None:
         return None
     wanted = targets.spectrum.targets
-    fit = parameterise(spectrum, wanted.plan.aperiodic_range_Hz, wanted.plan.parameterisation)
-    peak = fit.peak_within(wanted.plan.alpha_range_Hz)
-    return MeasuredSpectrum(
-        spectrum,
-        fit.exponent,
-        fit.offset,
-        peak.centre_Hz if isinstance(peak, SpectralPeak) else None,
-        shape_distance(spectrum, wanted),
-    )
+    if not has_power(spectrum, wanted):
+        return MeasuredSpectrum(spectrum)
+    found = measure_spectrum(spectrum, wanted.plan)
+    peak_Hz = found.alpha_peak.centre_Hz if isinstance(found.alpha_peak, SpectralPeak) else None
+    return MeasuredSpectrum(spectrum, found.aperiodic_exponent, found.aperiodic_offset_log10, peak_Hz)
 
 
 def _spectrum_target(campaign: CircuitCampaign, targets: CircuitTargets) -> SpectrumTarget | None:
@@ -211,7 +205,6 @@ def _spectrum_target(campaign: CircuitCampaign, targets: CircuitTargets) -> Spec
         peak_Hz=None if isinstance(peak, NoPeak) or "alpha_peak" not in keys.measures else peak.mean,
         peak_tolerance_Hz=keys.alpha_tolerance,
         shape=wanted.shape,
-        shape_tolerance=keys.shape_tolerance,
         bands=wanted.plan.bands,
         source=wanted.source,
     )

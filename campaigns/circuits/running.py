@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rheobase.campaigns.circuits.building import build_targets
 from rheobase.campaigns.circuits.confirming import confirm
+from rheobase.campaigns.circuits.durations import limit_s
 from rheobase.campaigns.circuits.folder import CircuitFolder
 from rheobase.campaigns.circuits.saving import save_tuned
 from rheobase.campaigns.circuits.simulator import CircuitSimulator
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 # Simulations planned together; the same for any number of workers, so that the result does not depend on it.
 AT_ONCE = 2
-_CPU_S_PER_SIMULATED_S = 200.0  # a trial that takes longer than this, or than the least below, is given up
-_LEAST_LIMIT_S = 300.0
 _OF_THE_TRIAL = ("timeout:", "memory:", "crash:")  # failures that other gains may not have
 
 
@@ -78,13 +77,13 @@ def run_circuit(campaign: CircuitCampaign, path: Path, say: Callable[[str], None
                     stages = build_stages(campaign, subject, targets)
                     studies = StageStudies(folder.base.journal, campaign.name, stages, record.trials)
                     loop = TuningLoop(campaign, tuner, Kept(record, studies), folder, pool, say)
-                    if not loop.run(stop) or not confirm(campaign, reached(tuner), pool, folder, stop):
+                    if not loop.run(stop) or not confirm(campaign, tuner.parameters, pool, folder, stop):
                         return False
                 finally:
                     pool.close()
         finally:
             record.close()
-        save_tuned(campaign, subject, reached(tuner), folder)
+        save_tuned(campaign, subject, tuner.parameters, folder)
         from rheobase.campaigns.circuits.reporting import write_report
 
         verdict = write_report(campaign, subject, targets, tuner, folder)
@@ -109,14 +108,6 @@ def _resumed(
     return tuner
 
 
-def reached(tuner: Tuner) -> dict[str, float]:
-    """Parameters that the stages have reached so far, the one that runs included."""
-    parameters: dict[str, float] = {}
-    for stage in tuner.progress():
-        parameters |= stage.parameters
-    return parameters
-
-
 def make_tuner(
     campaign: CircuitCampaign, subject: Subject, targets: CircuitTargets, limits: Mapping[str, tuple[float, float]]
 ) -> Tuner:
@@ -127,9 +118,14 @@ def make_tuner(
         subject: The circuit.
         targets: What it should do.
         limits: Of parameters, by data (`read_limits`).
+
+    Raises:
+        CampaignError: stages that do not fit the circuit or each other; the message names the key.
     """
     stages = build_stages(campaign, subject, targets)
-    return Tuner(subject.populations, subject.parameters, stages, campaign.seed, AT_ONCE, limits=limits)
+    limits = {**subject.limits, **limits}
+    with campaign.blamed("tuning", "stages"):
+        return Tuner(subject.populations, subject.parameters, stages, campaign.seed, AT_ONCE, limits=limits)
 
 
 @dataclass(frozen=True)
@@ -172,6 +168,7 @@ class TuningLoop:
         say: Callable[[str], None],
     ) -> None:
         self._tuner, self._kept, self._folder, self._pool, self._say = tuner, kept, folder, pool, say
+        self._campaign = campaign
         self._limit_s = campaign.tuning.wall_time
         self._spent_s = float(folder.base.read_state().get("seconds", 0.0))
         self._waiting = list(tuner.awaited)
@@ -217,8 +214,8 @@ class TuningLoop:
             if asked is None:
                 return
             self._at_work[asked.number] = asked
-            limit_s = max(_LEAST_LIMIT_S, _CPU_S_PER_SIMULATED_S * asked.trial.duration_ms / 1000.0)
-            self._pool.submit(Task(asked.number, "measure", (asked.trial,), limit_s))
+            seconds = limit_s(self._campaign, asked.trial.duration_ms)
+            self._pool.submit(Task(asked.number, "measure", (asked.trial,), seconds))
 
     def _told(self, ended: TaskOutcome) -> None:
         asked = self._at_work.pop(ended.key)
@@ -262,6 +259,7 @@ def check_circuit(campaign: CircuitCampaign, say: Callable[[str], None]) -> None
     """
     subject, targets = make_subject(campaign), build_targets(campaign)
     stages = build_stages(campaign, subject, targets)
+    make_tuner(campaign, subject, targets, {})  # what is wrong with stages is said
     projections = sum(name.startswith("weight:") for name in subject.parameters)
     say(
         f"Circuit '{campaign.name}': {sum(subject.populations.values())} cells in {len(subject.populations)} "

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rheobase.campaigns.circuits.essence import essence_of
-from rheobase.campaigns.circuits.schema_circuit import CircuitKeys, ExternalKeys
+from rheobase.campaigns.circuits.schema_circuit import CircuitKeys, ExternalKeys, check_name
 from rheobase.campaigns.circuits.schema_targets import CircuitTargetKeys
 from rheobase.campaigns.circuits.schema_tuning import Tuning
 from rheobase.campaigns.schema import Cluster
@@ -41,6 +41,8 @@ class CircuitCampaign(Placed):
                 f"electrodes lie at different depths, got {', '.join(f'{d:g} um' for d in self.electrodes)}"
             )
         known = self.population_names
+        for name in (*known, *(() if self.circuit is None else self.circuit.stimuli)):
+            check_name(name)
         unknown = sorted(set(self.targets.rates) - set(known))
         if unknown:
             raise ValueError(

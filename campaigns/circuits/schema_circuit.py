@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,21 @@ from rheobase.campaigns.schema_types import (
     Section,
     Span,
 )
+
+_NOT_IN_NAMES = "/:*?[]>"
+
+
+def check_name(name: str) -> None:
+    """The name of a population or stimulus is part of those of parameters and patterns, and of groups in SONATA files.
+
+    Raises:
+        ValueError: it cannot be.
+    """
+    if not name or name in (".", "..") or set(name) & set(_NOT_IN_NAMES):
+        raise ValueError(
+            f"the name of a population or stimulus has none of {' '.join(_NOT_IN_NAMES)}, got '{name}'; rename it, as "
+            "in L23_E for layer 2/3"
+        )
 
 
 class ReceptorKeys(Section):
@@ -93,7 +108,10 @@ class PopulationKeys(Section):
 
 
 class ConnectionRule(Section):
-    """How the connections between populations are made; the first rule whose patterns match a pair holds.
+    """How the connections between populations are made.
+
+    Of the rules without `in_degree` the first one whose patterns fit a pair with a probability holds for it; of those
+    with `in_degree` the first one that fits makes the connections of a pair without.
 
     Attributes:
         source: Pattern of names of presynaptic populations ("*_E"), or a stimulus.
@@ -229,7 +247,7 @@ class ExternalKeys(Section):
 
     command: tuple[str, ...] = ()
     function: str | None = None
-    populations: dict[str, int]
+    populations: dict[str, Annotated[int, Field(ge=1)]]
     parameters: tuple[str, ...]
     layers: dict[str, ExternalLayerKeys]
     time_limit: Seconds = Field(3600.0, gt=0)

@@ -44,6 +44,7 @@ def build_stages(campaign: CircuitCampaign, subject: Subject, targets: CircuitTa
         spectrum_knobs=_spectrum_knobs(campaign, subject),
         stimuli=_stimuli(campaign),
         recorded=read_recorded(campaign, subject.populations),
+        kept=subject.kept_backgrounds,
     )
     with campaign.blamed("targets"):
         wanted = tuning_targets(campaign, targets)
@@ -126,6 +127,6 @@ def _spectrum_knobs(campaign: CircuitCampaign, subject: Subject) -> tuple[Knob, 
     ]
     for population in subject.populations:
         name = f"background:{population}"
-        if name in subject.parameters:
+        if name in subject.parameters and name not in subject.kept_backgrounds:
             knobs.append(Knob(f"background {population}", (name,), _COMPENSATION, {f"rate:{population}": 2.0}))
     return tuple(knobs)

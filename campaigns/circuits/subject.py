@@ -9,7 +9,7 @@ from rheobase.campaigns.circuits.building import build_blueprint
 from rheobase.fitting.circuits.callable_circuit import CallableCircuit, find_function
 from rheobase.fitting.circuits.command_circuit import CommandCircuit, ExternalCommand
 from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
-from rheobase.fitting.tuning.recipe import TuningLayer, layers_of
+from rheobase.fitting.tuning.recipe import TuningLayer, check_order, layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,19 @@ class Subject:
         assert self.function is not None  # the schema says so
         return CallableCircuit(find_function(self.function), self.populations, self.parameters)
 
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of parameters that cannot have any."""
+        return {} if self.blueprint is None else self.blueprint.limits
+
+    @property
+    def kept_backgrounds(self) -> tuple[str, ...]:
+        """Backgrounds that do not drive their population; of somebody else's circuit nothing is known."""
+        if self.blueprint is None:
+            return ()
+        drives = self.blueprint.drives
+        return tuple(one.parameter for one in self.blueprint.backgrounds if one.parameter not in drives)
+
     def layer_of(self, population: str) -> str:
         """Name of the layer of a population."""
         return next(layer.name for layer in self.layers if population in layer.populations)
@@ -73,6 +86,8 @@ def make_subject(campaign: CircuitCampaign) -> Subject:
         sizes = {population.name: population.size for population in blueprint.populations}
         return Subject(sizes, blueprint.parameters, layers, blueprint, coreneuron=campaign.ours.coreneuron)
     keys = campaign.external
+    with campaign.blamed("tuning", "layers"):
+        check_order(order, tuple(keys.layers))
     with campaign.blamed("external"):
         layers = tuple(TuningLayer(name, keys.layers[name].excitatory, keys.layers[name].inhibitory) for name in order)
         command = ExternalCommand(keys.command, keys.time_limit) if keys.command else None

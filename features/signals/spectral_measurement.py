@@ -58,12 +58,14 @@ class SpectralMeasurement:
     Attributes:
         relative_band_power: By name of the band, 0 to 1.
         aperiodic_exponent: How steeply power falls with frequency.
-        r_squared: Of the fit that the exponent comes from.
+        aperiodic_offset_log10: log10 of the aperiodic part's power at 1 Hz.
+        r_squared: Of the fit that both come from.
         alpha_peak: The highest peak in the alpha range.
     """
 
     relative_band_power: Mapping[str, float]
     aperiodic_exponent: float
+    aperiodic_offset_log10: float
     r_squared: float
     alpha_peak: SpectralPeak | NoPeak
 
@@ -84,6 +86,7 @@ def measure_spectrum(spectrum: Spectrum, plan: SpectralPlan = DEFAULT_PLAN) -> S
             band.name: float(relative_band_power(spectrum, band.range_Hz, total_Hz)[0]) for band in plan.bands
         },
         aperiodic_exponent=aperiodic.exponent,
+        aperiodic_offset_log10=aperiodic.offset,
         r_squared=aperiodic.r_squared,
         alpha_peak=fit.peak_within(plan.alpha_range_Hz),
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Contacts of Poisson trains are numbered from here on, those of projections from 0.
 _FIRST_NUMBER = 2**31
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -166,11 +167,12 @@ class _Poisson:
     def start(self, start: BackgroundStart) -> None:
         source = self.source
         depth = source.modulation_depth * start.modulation
-        if source.modulation_Hz is not None and depth > 1.0:
+        if source.modulation_Hz is not None and depth > 1.0 + _ROUNDING:
             raise ModelError(
                 f"{self.background.modulation_parameter} of {start.modulation:g} makes a modulation depth of "
                 f"{depth:g}, which cannot exceed 1; its largest is {1.0 / source.modulation_depth:g}"
             )
+        depth = min(depth, 1.0)
         for train in self.trains:
             generator = random_generator(start.seed, "Poisson", self.background.place, *train.key)
             rate = train.trains * source.rate_Hz

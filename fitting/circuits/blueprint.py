@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Section lists that contacts and background can lie on.
 CONTACT_SECTIONS = ("somatic", "basal", "apical", "axonal")
+_EXCITES_ABOVE_MV = -40.0  # thresholds of spikes lie below
+_NOTHING = 1e-9  # a factor that leaves nothing
 
 
 @dataclass(frozen=True)
@@ -197,11 +199,14 @@ class Background:
         population: The population.
         source: What it is.
         name: Told apart by this, where a population has several.
+        replaces_projections: Whether it stands in for input from within the circuit (see `scale_circuit`): trials
+            without projections are without it.
     """
 
     population: str
     source: FluctuatingConductance | PoissonInput | TonicInhibition
     name: str = "background"
+    replaces_projections: bool = False
 
     @property
     def place(self) -> str:
@@ -222,6 +227,15 @@ class Background:
     def is_modulated(self) -> bool:
         """Whether its rate goes up and down."""
         return isinstance(self.source, PoissonInput) and self.source.modulation_Hz is not None
+
+    @property
+    def drives(self) -> bool:
+        """Whether more of it is more excitation from outside the circuit."""
+        if self.replaces_projections or isinstance(self.source, TonicInhibition):
+            return False
+        if isinstance(self.source, PoissonInput):
+            return self.source.synapse.is_excitatory
+        return self.source.reversal_mV > _EXCITES_ABOVE_MV
 
 
 @dataclass(frozen=True)
@@ -307,6 +321,21 @@ class CircuitBlueprint:
             *(background.parameter for background in self.backgrounds),
             *(background.modulation_parameter for background in self.backgrounds if background.is_modulated),
         )
+
+    @property
+    def drives(self) -> tuple[str, ...]:
+        """Parameters of the backgrounds that excite."""
+        return tuple(background.parameter for background in self.backgrounds if background.drives)
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of parameters that cannot have any: a modulation is no deeper than the rate."""
+        depths = {
+            background.modulation_parameter: background.source.modulation_depth
+            for background in self.backgrounds
+            if isinstance(background.source, PoissonInput) and background.is_modulated
+        }
+        return {name: (_NOTHING, 1.0 / depth) for name, depth in depths.items() if depth > 0.0}
 
     def population(self, name: str) -> Population:
         """A population by its name.

@@ -111,6 +111,7 @@ def _run(command: ExternalCommand, trial: Path) -> float:
             )
         except OSError as error:
             raise ModelError(f"the command '{' '.join(arguments)}' cannot be started: {error}") from error
+        guard = _guard(process)
         try:
             process.wait(command.time_limit_s)
         except subprocess.TimeoutExpired:
@@ -119,15 +120,32 @@ def _run(command: ExternalCommand, trial: Path) -> float:
                 f"the command '{' '.join(arguments)}' took longer than {command.time_limit_s:g} s and was ended; raise "
                 f"its time limit or find out what it waits for. {_end_of_errors(trial.parent)}"
             ) from None
-        except BaseException:  # Ctrl-C: nothing is left running
+        except BaseException:
             _end(process)
             raise
+        finally:
+            guard.kill()
+            guard.communicate()
     if process.returncode != 0:
         raise ModelError(
             f"the command '{' '.join(arguments)}' failed with exit code {process.returncode}. "
             f"{_end_of_errors(trial.parent)}"
         )
     return _cpu_seconds_of_children() - before
+
+
+def _guard(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """A process that ends the command, with all that it started, as soon as this one is gone, however that happens.
+
+    It waits for a line that nobody writes; when this process ends, its input does.
+    """
+    return subprocess.Popen(
+        ["/bin/sh", "-c", f"read line; kill -s KILL -- -{process.pid}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

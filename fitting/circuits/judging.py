@@ -145,6 +145,24 @@ def at_rest(response: CircuitResponse, targets: CircuitTargets) -> CircuitRespon
     return replace(response, spikes=spikes.between(spikes.start_ms, until_ms), dipole=dipole)
 
 
+def check_duration(target: SpectrumTarget, measured_ms: float) -> None:
+    """A spectrum needs a segment at least.
+
+    Args:
+        target: What is wanted.
+        measured_ms: How long the EEG is measured in each trial (ms).
+
+    Raises:
+        ModelError: That is shorter.
+    """
+    needed_ms = 1000.0 / target.welch.resolution_Hz
+    if measured_ms < needed_ms:
+        raise ModelError(
+            f"a spectrum with a bin every {target.welch.resolution_Hz:g} Hz is measured in {needed_ms:g} ms at least, "
+            f"got {measured_ms:g} ms; let trials last longer"
+        )
+
+
 def signal_spectrum(response: CircuitResponse, target: SpectrumTarget) -> Spectrum | None:
     """Spectrum of the EEG (mV^2/Hz) or MEG (fT^2/Hz) of a response; None if it was stopped early.
 

@@ -172,7 +172,8 @@ class Network:
     def _build_backgrounds(self) -> list[tuple[Any, PlacedBackground]]:
         found = []
         for number, background in enumerate(self.plan.blueprint.backgrounds):
-            if background.population in self.parts.simulated:
+            acts = self.parts.connected or not background.replaces_projections
+            if acts and background.population in self.parts.simulated:
                 built = new_background(self.plan.blueprint, number, self._receptors)
                 for placed, cell in self.cells.values():
                     if placed.population == background.population:

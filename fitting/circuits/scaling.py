@@ -40,7 +40,7 @@ def scale_circuit(blueprint: CircuitBlueprint, factor: float, rates_Hz: Mapping[
     """A circuit with fewer cells; stimuli and background stay, as they are for each cell.
 
     The conductances added are backgrounds of their own, named "lost SOURCE RECEPTOR". They belong to the weights as
-    described: a gain of a projection does not move them.
+    described: a gain of a projection does not move them, and trials without projections are without them.
 
     Args:
         blueprint: The full circuit.
@@ -79,7 +79,8 @@ def _scaled(projection: Projection, blueprint: CircuitBlueprint, sizes: Mapping[
     itself = int(projection.source == projection.target)
     full, fewer = blueprint.population(projection.source).size - itself, sizes[projection.source] - itself
     if projection.probability is not None:
-        in_degree, ratio = projection.probability * full, fewer / full if full else 1.0
+        near = mean_falloff(projection.falloff_um, blueprint.radius_um)
+        in_degree, ratio = near * projection.probability * full, fewer / full if full else 1.0
         changed = projection
     else:
         in_degree = float(projection.in_degree or 0)
@@ -127,9 +128,31 @@ def _lost_input(scaled: _Scaled, rates_Hz: Mapping[str, float]) -> list[Backgrou
                 sections=projection.sections,
             ),
             f"lost {projection.source} {receptor.name}",
+            replaces_projections=True,
         )
         for receptor in projection.synapse.receptors
     ]
+
+
+def mean_falloff(falloff_um: float | None, radius_um: float) -> float:
+    """Mean of exp(-r^2 / (2 falloff^2)) over pairs of cells in a column, r their horizontal distance.
+
+    Distances of two points on a disc have the density of Crofton (Solomon H, 1978, Geometric Probability, SIAM, p. 35).
+
+    Args:
+        falloff_um: How probabilities fall off (um); None for not at all.
+        radius_um: Radius of the column (um).
+    """
+    if falloff_um is None:
+        return 1.0
+    from scipy.integrate import quad
+
+    def weighted(part: float) -> float:  # of the diameter
+        density = 16.0 / math.pi * part * (math.acos(part) - part * math.sqrt(1.0 - part * part))
+        return density * math.exp(-0.5 * (2.0 * radius_um * part / falloff_um) ** 2)
+
+    # Where it is far from 0, the exponential lies within a few falloffs.
+    return float(quad(weighted, 0.0, 1.0, points=[min(0.5, falloff_um / radius_um)], limit=200)[0])
 
 
 def mean_release(kind: SynapseKind, rate_Hz: float) -> float:

@@ -31,6 +31,7 @@ _FOREVER_MS = 1e9
 _CLAMP_MOHM, _OPEN_MOHM = 0.01, 1e12
 # A cell whose dendrites or axon fire while its soma is clamped drifts away as soon as it is let go.
 _LARGEST_DRIFT_MV = 5.0
+_LATEST_PEAK = 0.9  # of the time after the spike
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class UnitaryPotential:
     Attributes:
         projection: Name of the projection.
         amplitudes_mV: Peak of each pair, negative where it hyperpolarises (mV).
-        left_out: Number of pairs without an amplitude: the cell fired, or did not stay near this holding voltage.
+        left_out: Number of pairs without an amplitude: the cell fired, did not stay near this holding voltage, or went
+            on leaving it until the end of the time in which the peak is looked for.
         holding_mV: The voltage (mV).
     """
 
@@ -209,7 +211,9 @@ class _HeldCell:
         if disturbed_mV.max() > self._blueprint.spike_threshold_mV:
             return None
         difference = disturbed_mV - held.undisturbed_mV
-        return float(difference[np.argmax(np.abs(difference))])
+        peak = int(np.argmax(np.abs(difference)))
+        # A constant current may hold a cell where the least push sends it away: that is no postsynaptic potential.
+        return float(difference[peak]) if peak < _LATEST_PEAK * len(difference) else None
 
     def _place(self, projection: Projection, gain: float, generator: np.random.Generator) -> list[Any]:
         """The contacts of one connection, as connecting chooses them."""

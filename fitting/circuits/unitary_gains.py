@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rheobase.fitting.circuits.blueprint import CircuitBlueprint
     from rheobase.fitting.circuits.unitary import PairedRecording
 
+_INSIDE = 0.01  # of a limit: a gain kept at it is then within, whatever is rounded
 _LEAST_SLOPE = 0.3  # of the logarithms: a potential that grows less than this with its gain tells nothing
 
 
@@ -40,7 +41,8 @@ def gain_ranges(
     """Gains at which mean unitary potentials reach their limits.
 
     A potential is nearly proportional to its gain. This gives a first gain for each limit; the potential is simulated
-    there, and one step along the line through both points on logarithmic axes makes it better.
+    there, and one step along the line through both points on logarithmic axes makes it better. Gains stay inside the
+    limits by a hundredth.
 
     Args:
         blueprint: The circuit.
@@ -53,16 +55,23 @@ def gain_ranges(
     Raises:
         ModelError: as `unitary_potentials`.
     """
+    inside = {name: _within(low, high) for name, (low, high) in limits_mV.items()}
     at_one = _sizes_mV(blueprint, dict.fromkeys(limits_mV, 1.0), recording)
     known = {name: size for name, size in at_one.items() if size}
     sides: list[dict[str, float]] = []
     for side in (0, 1):
-        gains = {name: limits_mV[name][side] / abs(size) for name, size in known.items()}
+        gains = {name: inside[name][side] / abs(size) for name, size in known.items()}
         reached = _sizes_mV(blueprint, gains, recording)
-        sides.append({name: _better(gains[name], known[name], reached[name], limits_mV[name][side]) for name in gains})
+        sides.append({name: _better(gains[name], known[name], reached[name], inside[name][side]) for name in gains})
     return {
         name: GainRange(known[name], sides[0][name], sides[1][name]) if name in known else None for name in limits_mV
     }
+
+
+def _within(low_mV: float, high_mV: float) -> tuple[float, float]:
+    """Limits a little inside others; of narrow ones the middle half."""
+    part = math.exp(min(math.log1p(_INSIDE), 0.25 * math.log(high_mV / low_mV)))
+    return low_mV * part, high_mV / part
 
 
 def _better(gain: float, at_one_mV: float, reached_mV: float | None, wanted_mV: float) -> float:

@@ -70,6 +70,7 @@ class RecipeSettings:
         spectrum_knobs: What is free for the spectrum; none for modulations of the background, I->E of all layers and
             the weights of `stimuli`.
         stimuli: Stimuli that responses are wanted to.
+        kept: Backgrounds that stay as described: those that do not excite, or stand for lost projections.
     """
 
     duration_ms: float = 2000.0
@@ -92,6 +93,7 @@ class RecipeSettings:
     stopping: bool = True
     spectrum_knobs: tuple[Knob, ...] = ()
     stimuli: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def layers_of(blueprint: CircuitBlueprint, order: Sequence[str] = ()) -> tuple[TuningLayer, ...]:
@@ -105,8 +107,7 @@ def layers_of(blueprint: CircuitBlueprint, order: Sequence[str] = ()) -> tuple[T
         CampaignError: an order that is not that of the circuit's layers.
     """
     names = list(dict.fromkeys(population.layer for population in blueprint.populations))
-    if order and sorted(order) != sorted(names):
-        raise CampaignError(f"the layers to tune are {', '.join(order)}, but the circuit has {', '.join(names)}")
+    check_order(order, names)
     inhibitory = {p.source for p in blueprint.projections if not p.synapse.is_excitatory}
     layers = []
     for name in order or names:
@@ -114,6 +115,16 @@ def layers_of(blueprint: CircuitBlueprint, order: Sequence[str] = ()) -> tuple[T
         excitatory = tuple(one for one in members if one not in inhibitory)
         layers.append(TuningLayer(name, excitatory, tuple(one for one in members if one in inhibitory)))
     return tuple(layers)
+
+
+def check_order(order: Sequence[str], layers: Sequence[str]) -> None:
+    """An order of tuning names all layers once; none is any order.
+
+    Raises:
+        CampaignError: it does not.
+    """
+    if order and sorted(order) != sorted(layers):
+        raise CampaignError(f"the layers to tune are {', '.join(order)}, but the circuit has {', '.join(layers)}")
 
 
 def standard_recipe(
@@ -237,16 +248,13 @@ class _Recipe:
 
     def spectrum(self) -> TuningStage:
         targets = [*self.spectral, *(replace(rate, constraint=True) for rate in self._rates(self.populations))]
-        simulated = self._with_signals()
+        simulated = self._for_all_targets()
         knobs = self.settings.spectrum_knobs or self._spectrum_knobs()
         return self._stage("spectrum", knobs, self._narrowed(targets), simulated, ("single projections",))
 
     def fresh_seeds(self, before: str) -> TuningStage:
         targets = [*self._rates(self.populations), *self.spectral]
-        simulated = self._simulated(self.populations)
-        if self.spectral:
-            simulated = self._with_signals()
-        stage = self._stage(FRESH_SEEDS, (), targets, simulated, (before,))
+        stage = self._stage(FRESH_SEEDS, (), targets, self._for_all_targets(), (before,))
         return replace(stage, seeds=self.settings.final_seeds, confirming_seeds=0)
 
     def _together(self, n: int) -> str:
@@ -282,8 +290,12 @@ class _Recipe:
         chosen = tuple(populations) if absent else ()
         return Simulated(self.settings.duration_ms, self.settings.dropped_ms, chosen, replayed, recorded, limits=limits)
 
-    def _with_signals(self) -> Simulated:
-        simulated = replace(self._simulated(self.populations), duration_ms=self.settings.spectrum_ms, signals=True)
+    def _for_all_targets(self) -> Simulated:
+        """All populations, as long as it takes: with signals where some target is not one of a population."""
+        simulated = self._simulated(self.populations)
+        if all(target.population is not None for target in self.spectral):
+            return simulated
+        simulated = replace(simulated, duration_ms=self.settings.spectrum_ms, signals=True)
         if simulated.limits is None or self.settings.rest_ms is None:
             return simulated
         return replace(simulated, limits=replace(simulated.limits, until_ms=self.settings.rest_ms))
@@ -298,7 +310,8 @@ class _Recipe:
         return tuple(name for name in self.parameters if any(fnmatchcase(name, pattern) for pattern in patterns))
 
     def _backgrounds(self, population: str) -> tuple[str, ...]:
-        return self._present(f"background:{population}", f"background:{population}:*")
+        names = self._present(f"background:{population}", f"background:{population}:*")
+        return tuple(name for name in names if name not in self.settings.kept)
 
     def _sources(self) -> list[tuple[str, float]]:
         """Every population and the slope of a rate with its weights."""

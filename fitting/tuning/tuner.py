@@ -12,6 +12,7 @@ from rheobase.features.errors import CampaignError
 from rheobase.fitting.circuits.circuit import Trial
 from rheobase.fitting.search.interface import SearchError
 from rheobase.fitting.tuning.beginning import begin
+from rheobase.fitting.tuning.branches import check_branches, predecessors
 from rheobase.fitting.tuning.convergence import Convergence
 from rheobase.fitting.tuning.gain_limits import GainLimits
 from rheobase.fitting.tuning.progress import StageProgress
@@ -20,7 +21,7 @@ from rheobase.fitting.tuning.trials import Asked, Told
 from rheobase.fitting.tuning.verdicts import scored_targets, sensitivity_of, verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rheobase.fitting.tuning.stage import Knob, TuningStage
     from rheobase.fitting.tuning.stage_tuning import StageTuning
@@ -79,13 +80,15 @@ class Tuner:
         }
         for stage in self._stages:
             self._check(stage)
+        self._predecessors = predecessors(self._stages)
+        check_branches(self._stages, {stage.name: self._moved(stage) for stage in self._stages})
         self._asked: list[Asked] = []
         self._awaited: dict[int, Asked] = {}
         self._learnt_later: dict[int, Outcome] = {}
         self._round: list[int] = []
         self._tunings: list[StageTuning] = []
         self._convergences: list[Convergence] = []
-        self._changed: dict[str, dict[str, float]] = {}
+        self._changed: dict[str, dict[str, float]] = {}  # by stage: what its own knobs have moved
         self._ended: dict[str, StageProgress] = {}
         self._slopes: dict[tuple[str, str], float] = {}
         self._left_out: tuple[str, ...] = ()
@@ -110,8 +113,13 @@ class Tuner:
 
     @property
     def parameters(self) -> dict[str, float]:
-        """What the last stage that ended has reached, at its best place where it is not met."""
-        return dict(next(reversed(self._ended.values())).parameters) if self._ended else {}
+        """What the stages have reached so far, at the best place of the one that runs and of those not met."""
+        values = self._after(stage.name for stage in self._stages)
+        if not self.finished:
+            stage, best = self._tunings[-1].stage, self._tunings[-1].best()
+            if best is not None:
+                values |= self._own(stage, best.position)
+        return self._limits.clamped(values)
 
     def ask(self) -> Asked | None:
         """The next simulation; None when something awaited has to be told first, or when all is finished."""
@@ -234,7 +242,7 @@ class Tuner:
         self._ended[tuning.stage.name] = replace(progress, verdict=verdict)
         best = tuning.best()
         position = best.position if best is not None else (0.0,) * len(tuning.stage.free)
-        self._changed[tuning.stage.name] = self._parameters_at(tuning.stage, position)
+        self._changed[tuning.stage.name] = self._own(tuning.stage, position)
         if progress.sensitivity is not None:
             sensitivity = progress.sensitivity
             for key, row in zip(sensitivity.targets, sensitivity.slopes, strict=True):
@@ -262,11 +270,25 @@ class Tuner:
                 return
 
     def _reference(self, stage: TuningStage) -> dict[str, float]:
-        """What a stage starts from: everything changed by the stages that it comes after, in their order."""
-        reference: dict[str, float] = {}
-        for name in stage.after:
-            reference |= self._changed.get(name, {})
-        return reference
+        """What a stage starts from: everything changed by the stages before it, at any distance."""
+        before = self._predecessors[stage.name]
+        return self._after(one.name for one in self._stages if one.name in before)
+
+    def _after(self, names: Iterable[str]) -> dict[str, float]:
+        """What stages have changed, in their order; a parameter that several have tuned is as the last one left it."""
+        values: dict[str, float] = {}
+        for name in names:
+            values |= self._changed.get(name, {})
+        return values
+
+    def _moved(self, stage: TuningStage) -> frozenset[str]:
+        """Parameters that a stage's own knobs multiply."""
+        return frozenset(name for knob in stage.free for name in self._matched[stage.name, knob.name])
+
+    def _own(self, stage: TuningStage, position: Sequence[float]) -> dict[str, float]:
+        """Those parameters at a place."""
+        moved = self._moved(stage)
+        return {name: value for name, value in self._parameters_at(stage, position).items() if name in moved}
 
     def _parameters_at(self, stage: TuningStage, position: Sequence[float]) -> dict[str, float]:
         values = self._limits.clamped(self._reference(stage))

@@ -66,19 +66,17 @@ class MeasuredSpectrum:
         exponent: Aperiodic exponent; None where it could not be measured.
         offset_log10: log10 of the aperiodic part's power at 1 Hz; None for no line in the figure.
         peak_Hz: Frequency of the alpha peak (Hz); None for no peak.
-        shape_distance: Root mean square difference of log10 power from the target's shape; None without one.
     """
 
     spectrum: Spectrum
     exponent: float | None = None
     offset_log10: float | None = None
     peak_Hz: float | None = None
-    shape_distance: float | None = None
 
 
 @dataclass(frozen=True)
 class SpectrumTarget:
-    """What the spectrum should be like.
+    """What the spectrum should be like, for the figure.
 
     Attributes:
         exponent: Aperiodic exponent.
@@ -87,7 +85,6 @@ class SpectrumTarget:
         peak_Hz: Frequency of the alpha peak (Hz); None where none is asked for.
         peak_tolerance_Hz: How far from it is near enough (Hz).
         shape: log10 power apart from the amplitude; None where only the exponent is known.
-        shape_tolerance: Root mean square difference of log10 power that is near enough.
         bands: Bands to be shaded.
         source: Where it was measured, in words.
     """
@@ -98,7 +95,6 @@ class SpectrumTarget:
     peak_Hz: float | None = None
     peak_tolerance_Hz: float = 1.0
     shape: SpectralShape | None = None
-    shape_tolerance: float = 0.25
     bands: tuple[Band, ...] = ()
     source: str = ""
 
@@ -290,7 +286,8 @@ class CircuitReportData:
         spectrum: Of all runs together: the mean of their power, which is what is judged.
         evoked: Responses to stimuli.
         laminar: Potentials at electrodes in one of the runs; None without electrodes.
-        others: All further targets, judged over the same seeds: band powers, irregularity, evoked responses.
+        others: All targets beside rates and unitary potentials, judged over the same seeds: the spectrum,
+            irregularity, evoked responses.
         stages: The stages in their order.
         gains: Factor of each projection.
         backgrounds: Factor of each background.

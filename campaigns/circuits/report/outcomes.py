@@ -11,8 +11,6 @@ from rheobase.objectives.noise import Repeated, over_seeds
 from rheobase.objectives.objective import Judged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rheobase.campaigns.circuits.report.data import CircuitReportData, UnitaryPotential
 
 _IN_WORDS = {
@@ -63,27 +61,6 @@ def _rate(data: CircuitReportData, population: str) -> Repeated:
     )[0]
 
 
-def spectrum_outcomes(data: CircuitReportData) -> tuple[Repeated, ...]:
-    """Exponent, peak and shape of the mean spectrum, as far as they are wanted; the value of each run beside."""
-    target = data.spectrum_target
-    if target is None:
-        return ()
-    spectra = [data.spectrum, *(run.spectrum for run in data.runs)]
-    exponents = [None if one is None else one.exponent for one in spectra]
-    found = [_of_spectra("aperiodic_exponent", exponents, target.exponent, target.exponent_tolerance, "")]
-    if target.peak_Hz is not None:
-        peaks_Hz = [None if one is None else one.peak_Hz for one in spectra]
-        found.append(_of_spectra("alpha_peak", peaks_Hz, target.peak_Hz, target.peak_tolerance_Hz, "Hz"))
-    if target.shape is not None:
-        distances = [None if one is None else one.shape_distance for one in spectra]
-        found.append(_of_spectra("spectral_shape", distances, 0.0, target.shape_tolerance, ""))
-    return tuple(found)
-
-
-def _of_spectra(name: str, values: Sequence[float | None], target: float, tolerance: float, unit: str) -> Repeated:
-    return Repeated(Judged(name, values[0], target, tolerance, unit), tuple(values[1:]), None)
-
-
 def unitary_met(entry: UnitaryPotential) -> bool | None:
     """Whether a unitary potential is within its factor of the measured one; None where it is no target."""
     if entry.measured_mV is None or entry.factor is None:
@@ -94,8 +71,8 @@ def unitary_met(entry: UnitaryPotential) -> bool | None:
 
 
 def outcomes(data: CircuitReportData) -> tuple[Outcome, ...]:
-    """All targets: rates, then the spectrum, then the others, then unitary potentials."""
-    repeated = [*rate_outcomes(data).values(), *spectrum_outcomes(data), *data.others]
+    """All targets: rates, then the others, then unitary potentials."""
+    repeated = [*rate_outcomes(data).values(), *data.others]
     unitary = [(entry, unitary_met(entry)) for entry in data.unitary]
     return (*map(outcome, repeated), *(_unitary(entry, met) for entry, met in unitary if met is not None))
 

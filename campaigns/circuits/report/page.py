@@ -11,7 +11,7 @@ from rheobase.campaigns.circuits.report.evoked import evoked_figure
 from rheobase.campaigns.circuits.report.gains import conductances_figure, factors_figure
 from rheobase.campaigns.circuits.report.laminar import laminar_figure
 from rheobase.campaigns.circuits.report.main import main_figure
-from rheobase.campaigns.circuits.report.outcomes import outcome, rate_outcomes, spectrum_outcomes
+from rheobase.campaigns.circuits.report.outcomes import outcome, rate_outcomes
 from rheobase.campaigns.circuits.report.raster import LONGEST_MS, raster_figure
 from rheobase.campaigns.circuits.report.rates import rates_figure
 from rheobase.campaigns.circuits.report.sensitivity import SURE, sensitivity_figure
@@ -79,7 +79,7 @@ def render_circuit_report(data: CircuitReportData) -> str:
         overview=_overview(data),
         parts=[part for part in _parts(data) if part.plates or part.lines],
         rate_lines=_rate_lines(data),
-        other_lines=[outcome(one) for one in (*spectrum_outcomes(data), *data.others)],
+        other_lines=[outcome(one) for one in data.others],
         stage_lines=[_stage_line(stage) for stage in data.stages],
         stage_notes=[stage for stage in data.stages if stage.sentences],
     )

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rheobase.campaigns.circuits.building import build_blueprint, build_targets
-from rheobase.campaigns.circuits.schema import CircuitCampaign
+from rheobase.campaigns.circuits.durations import limit_s
+from rheobase.campaigns.circuits.running import check_circuit, make_tuner
 from rheobase.campaigns.circuits.stages import build_stages
 from rheobase.campaigns.circuits.subject import make_subject
-from rheobase.campaigns.loading import library
+from rheobase.campaigns.loading import LIBRARY_FOLDER, library
 from rheobase.features.errors import RheobaseError
 from rheobase.fitting.circuits.callable_circuit import CallableCircuit
+from rheobase.fitting.circuits.circuit import Trial
 from rheobase.fitting.circuits.command_circuit import CommandCircuit
+from rheobase.fitting.tuning.trials import Outcome
 from tests.campaigns.circuits.tiny import load_circuit, write_tiny_circuit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rheobase.campaigns.circuits.schema import CircuitCampaign
     from rheobase.fitting.tuning.stage import TuningStage
+
+EEG = LIBRARY_FOLDER / "targets" / "eeg_rest_sub038.json"
 
 
 def _stages(campaign: CircuitCampaign) -> tuple[TuningStage, ...]:
@@ -77,6 +83,51 @@ def test_stages_of_one_layer(tmp_path: Path) -> None:
     assert stages[1].budget == 16
 
 
+def test_backgrounds_that_do_not_excite_stay_as_described(tmp_path: Path) -> None:
+    more = (
+        '    - {target: "*_B", fluctuating: {mean: 8 nS, std_ratio: 0.4}}\n',
+        '    - {target: "*_B", fluctuating: {mean: 8 nS, std_ratio: 0.4}}\n'
+        '    - {target: "*", name: inhibitory, fluctuating: {mean: 3 nS, reversal: -75 mV}}\n'
+        '    - {target: "*", name: tonic, tonic: {conductance: 1e-5 S/cm2}}\n',
+    )
+    campaign = load_circuit(write_tiny_circuit(tmp_path, more, ("  radius:", "  scale: 0.7\n  radius:")))
+    assert any(":lost " in name for name in make_subject(campaign).parameters)
+    knobs = {knob.name: knob.parameters for stage in _stages(campaign) for knob in stage.free}
+    assert knobs["background L4_A"] == ("background:L4_A",)
+    assert knobs["background L4_B"] == ("background:L4_B",)
+
+
+def test_a_modulation_is_not_made_deeper_than_its_rate(tmp_path: Path) -> None:
+    more = (
+        '    - {target: "*_B", fluctuating: {mean: 8 nS, std_ratio: 0.4}}\n',
+        '    - {target: "*_B", fluctuating: {mean: 8 nS, std_ratio: 0.4}}\n'
+        '    - {target: "*_A", name: thalamus, poisson: {synapse: excitation, conductance: 0.1 nS, trains: 5, '
+        "rate: 5 Hz, modulation: 10 Hz, depth: 80 %}}\n",
+    )
+    own = """tuning:
+  recipe: false
+  stages:
+    modulation:
+      targets: ["rate:*"]
+      free: {depth: {parameters: ["modulation:*"], smallest: 0.5, largest: 2}}
+      proposals: [optuna_tpe]
+"""
+    tuning = "tuning: {duration: 400 ms, transient: 100 ms, trials: 16, final_seeds: 2}\n"
+    campaign = load_circuit(write_tiny_circuit(tmp_path, more, (tuning, own)))
+    subject, name = make_subject(campaign), "modulation:L4_A:thalamus"
+    tuner = make_tuner(campaign, subject, build_targets(campaign), {})
+    tried = set()
+    while not tuner.finished:
+        asked = tuner.ask()
+        assert asked is not None
+        tried.add(asked.trial.parameters.get(name, 1.0))
+        tuner.tell(asked.number, Outcome({"rate:L4_A": 30.0, "rate:L4_B": 1.0}, None, 1.0, 0.0))
+    assert max(tried) <= 1.25
+    assert len(tried) > 5
+    deepest = Trial({name: subject.limits[name][1]}, seed=1, duration_ms=20.0, simulated=("L4_A",))
+    assert subject.build().simulate(deepest).stopped is None
+
+
 MISTAKES = {
     "a population in no layer": (
         ("{layer: L4, cells: etype_bac", "{layer: L5, cells: etype_bac"),
@@ -106,6 +157,13 @@ MISTAKES = {
     ),
     "a rate of nobody": (("rates: {L4_A: 12 Hz", "rates: {L4_C: 12 Hz"), r"targets.rates names 'L4_C'"),
     "a population without a rate": (("L4_A: 12 Hz, ", ""), r"every population needs a rate to be tuned to; L4_A has"),
+    "a name that is no group in a file": (
+        ("    L4_A: {layer", "    L2/3_A: {layer"), r"the name of a population or stimulus has none of / : .*'L2/3_A'",
+    ),
+    "a spectrum of too short trials": (
+        ("  tolerance: 40 %\ntuning: {", f"  spectrum: {{file: {EEG}}}\ntuning: {{spectrum_duration: 800 ms, "),
+        r"tuning.spectrum_duration: a spectrum with a bin every 1 Hz is measured in 1000 ms at least, got 800 ms",
+    ),
     "an unknown key": (("trials: 16", "trails: 16"), r"unknown key; did you mean 'trials'\?"),
     "an unknown stage": (("trials: 16", "trials: 16, stages: {backround: 3}"), r"there is no stage 'backround'"),
     "receptors of both signs": (
@@ -163,6 +221,43 @@ def test_circuits_of_others_that_cannot_be(tmp_path: Path, way: str, expected: s
     path.write_text(EXTERNAL.replace("WAY", way), encoding="utf-8")
     with pytest.raises(RheobaseError, match=expected):
         make_subject(load_circuit(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("populations: {E: 80", "populations: {E: 0"), "greater than or equal to 1"),
+        (("targets:", "tuning: {layers: [L5]}\ntargets:"), "tuning.layers: the layers to tune are L5, but .* has all"),
+        (("populations: {E: 80", "populations: {E/x: 80"), "the name of a population or stimulus has none of /"),
+    ],
+)
+def test_mistakes_in_circuits_of_others(tmp_path: Path, change: tuple[str, str], expected: str) -> None:
+    path = tmp_path / "others.yaml"
+    text = EXTERNAL.replace("WAY", "command: [python3, simulate.py]")
+    if "E/x" in change[1]:
+        text = text.replace("excitatory: [E]", "excitatory: [E/x]")
+    path.write_text(text.replace(*change), encoding="utf-8")
+    with pytest.raises(RheobaseError, match=expected):
+        check_circuit(load_circuit(path), lambda _: None)
+
+
+def test_commands_have_the_time_that_they_are_given(tmp_path: Path) -> None:
+    path = tmp_path / "others.yaml"
+    path.write_text(EXTERNAL.replace("WAY", "command: [python3, a.py]\n  time_limit: 2 h"), encoding="utf-8")
+    assert limit_s(load_circuit(path), 500.0) > 7200.0
+    assert limit_s(load_circuit(write_tiny_circuit(tmp_path)), 500.0) == 300.0
+
+
+def test_the_first_rule_with_an_in_degree_holds(tmp_path: Path) -> None:
+    rule = '      - {source: "*_A", target: "*", synapse: excitation, conductance: 0.3 nS, contacts: 2}\n'
+    first = "      - {source: L4_B, target: L4_B, synapse: inhibition, conductance: 1 nS, in_degree: 2}\n"
+    then = '      - {source: "*_B", target: "*_B", synapse: inhibition, conductance: 2 nS, in_degree: 3}\n'
+    blueprint = build_blueprint(load_circuit(write_tiny_circuit(tmp_path, (rule, rule + first + then))))
+    (made,) = (one for one in blueprint.projections if one.name == "L4_B->L4_B")
+    assert (made.in_degree, made.conductance_nS) == (2, 1.0)
+    both = first.replace("target: L4_B", "target: L4_A")
+    with pytest.raises(RheobaseError, match="L4_B->L4_A is connected by a probability and by a rule with 'in_degree'"):
+        build_blueprint(load_circuit(write_tiny_circuit(tmp_path, (rule, rule + both))))
 
 
 def test_a_campaign_has_one_circuit(tmp_path: Path) -> None:

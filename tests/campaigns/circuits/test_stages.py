@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rheobase.campaigns.circuits.building import build_targets
+from rheobase.campaigns.circuits.confirming import final_trials
 from rheobase.campaigns.circuits.running import check_circuit, make_tuner
 from rheobase.campaigns.circuits.schema import CircuitCampaign
 from rheobase.campaigns.circuits.stages import build_stages
@@ -43,7 +44,7 @@ tuning:
         onto A: {parameters: ["weight:*->L4_A"], smallest: 0.5, largest: 2.0}
         background: {parameters: ["background:L4_A"]}
       accept: {seeds: 1, confirming_seeds: 1, tolerance: 0.5}
-      after: [background]
+      after: [single projections]
       duration: 1 s
       trials: 7
       patience: 4
@@ -75,7 +76,7 @@ def test_stages_of_ones_own_among_those_of_the_recipe(tmp_path: Path) -> None:
     # One excitatory, one inhibitory source.
     assert own.free[0].effects == {"rate:L4_A": pytest.approx(0.1)}
     assert (own.seeds, own.confirming_seeds, own.budget, own.patience, own.required) == (1, 1, 7, 4, True)
-    assert own.after == ("background",)
+    assert own.after == ("single projections",)
     other = stages["A at a rate"]
     assert not other.free
     assert other.after == ("only A",)
@@ -104,6 +105,29 @@ def test_check_lists_declared_stages(tmp_path: Path) -> None:
     assert any(line.strip() == "only A: 2 factors, 1 targets, at most 7 trials of 1.1 s" for line in lines)
 
 
+def test_a_stage_in_place_of_one_of_the_recipe(tmp_path: Path) -> None:
+    """As in the README: what follows starts from it."""
+    own = OWN.replace("    only A:", "    L4 alone:").replace("      after: [single projections]\n", "")
+    own = own.replace(own[own.index("    L4 alone: {") : own.index("    L4 alone:\n")], "")
+    campaign = load_circuit(write_tiny_circuit(tmp_path, (TUNING, own)))
+    stages = _stages(campaign)
+    assert stages["L4 alone"].after == ("background",)
+    assert stages["full circuit"].after == ("L4 alone",)
+    check_circuit(campaign, lambda _: None)
+
+
+def test_silence_is_looked_for_as_long_as_in_the_end(tmp_path: Path) -> None:
+    """Its measured time decides about how many cells are silent; without a spectrum no trial is longer for it."""
+    measures = (
+        "  tolerance: 40 %\n  measures: [{population: L4_A, measure: fraction_silent, value: 0.1, tolerance: 0.1}]\n"
+    )
+    campaign = load_circuit(write_tiny_circuit(tmp_path, ("  tolerance: 40 %\n", measures)))
+    stages = _stages(campaign)
+    (final, *_) = final_trials(campaign, {})
+    for name in ("spectrum", "fresh seeds"):
+        assert (stages[name].simulated.duration_ms, stages[name].simulated.signals) == (final.duration_ms, False), name
+
+
 MISTAKES = {
     "a target that is not there": (('targets: ["rate:L4_A"]', 'targets: ["rate:L5_A"]'), "'rate:L5_A' is none of the"),
     "a target not simulated": (
@@ -119,8 +143,15 @@ MISTAKES = {
         r"tuning.stages.only A.free.background: 'background' multiplies 'background:L5_A', but the circuit has no",
     ),
     "bounds that exclude the value so far": (("smallest: 0.5", "smallest: 1.5"), "less than or equal to 1"),
-    "after nothing": (("after: [background]", "after: [backround]"), "stage 'only A' comes after 'backround'; there"),
-    "a circle": (("after: [background]", 'after: ["A at a rate"]'), "these stages wait for each other: .*only A, A at"),
+    "after nothing": (("after: [single", "after: [sinlge"), "stage 'only A' comes after 'sinlge projections'; there"),
+    "two branches with the same gains": (
+        ("after: [single projections]", "after: [background]"),
+        r"tuning.stages: stages 'L4 alone' and 'only A' both free weight:L4_A->L4_A, and neither comes after the other",
+    ),
+    "a circle": (
+        ("after: [single projections]", 'after: ["A at a rate"]'),
+        "these stages wait for each other: .*only A, A at",
+    ),
     "an unknown source of places": (("[optuna_tpe]", "[optuna_tpx]"), "places come from .* got optuna_tpx"),
     "fewer trials than seeds": (("trials: 7", "trials: 1"), "a budget of 1 simulations is less than the seeds"),
     "what only own stages have": (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rheobase.campaigns.circuits.building import build_targets
+from rheobase.campaigns.circuits.building import build_blueprint, build_targets
 from rheobase.campaigns.circuits.running import check_circuit
 from rheobase.campaigns.circuits.schema_targets import UnitaryKeys
 from rheobase.campaigns.circuits.subject import make_subject
@@ -18,6 +18,7 @@ from rheobase.campaigns.circuits.trial_record import read_trials
 from rheobase.campaigns.circuits.unitary_limits import limits_mV
 from rheobase.campaigns.loading import library
 from rheobase.features.errors import RheobaseError
+from rheobase.fitting.circuits.unitary import PairedRecording, unitary_potentials
 from tests.campaigns.circuits.tiny import load_circuit, write_tiny_circuit
 from tests.campaigns.processes import Running
 
@@ -134,3 +135,14 @@ def test_killed_at_other_instants_it_is_the_same(limited: Path, whole: Path, tmp
     for name in ("tuned.yaml", "unitary_limits.json", "final/unitary.json"):
         assert (folder / name).read_text(encoding="utf-8") == (whole / name).read_text(encoding="utf-8")
     assert (folder / "report.html").exists()
+
+
+def test_a_cell_that_the_least_push_sends_away_is_left_out() -> None:
+    """Some of the shipped models are held at -60 mV where a little inhibition ends in a runaway, whatever its size."""
+    circuit = build_blueprint(load_circuit(library()["demo_circuit"]))
+    name = "L4_PV->L4_E"
+    recording = PairedRecording(places=1)
+    (one,) = unitary_potentials(circuit, {}, recording, (name,))
+    (tenth,) = unitary_potentials(circuit, {f"weight:{name}": 0.1}, recording, (name,))
+    assert (one.left_out, tenth.left_out) == (2, 2)
+    assert tenth.mean_mV == pytest.approx(0.1 * (one.mean_mV or 0.0), rel=0.25)

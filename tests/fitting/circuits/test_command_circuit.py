@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -64,6 +65,34 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
     child = int(next(tmp_path.glob("*/child.txt")).read_text())
     assert not is_running(child)
     assert child != os.getpid()
+
+
+_SIMULATING = """
+import sys
+from pathlib import Path
+from rheobase.fitting.circuits.circuit import Trial
+from tests.fitting.circuits.test_command_circuit import command
+command("hang", Path(sys.argv[1]), 600.0).simulate(Trial({}, 1, 100.0))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc")
+def test_what_a_command_started_ends_with_the_one_that_waits_for_it(tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    waiting = subprocess.Popen([sys.executable, "-c", _SIMULATING, str(tmp_path)], cwd=root)
+    try:
+        until = time.monotonic() + 60.0
+        while not [path for path in tmp_path.glob("*/child.txt") if path.read_text()] and time.monotonic() < until:
+            time.sleep(0.1)
+        child = int(next(tmp_path.glob("*/child.txt")).read_text())
+        assert is_running(child)
+    finally:
+        waiting.kill()
+        waiting.wait()
+    until = time.monotonic() + 10.0
+    while is_running(child) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not is_running(child)
 
 
 def test_a_command_that_writes_nothing(tmp_path: Path) -> None:

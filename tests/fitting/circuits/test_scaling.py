@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rheobase.features.errors import ModelError
 from rheobase.fitting.circuits.blueprint import CircuitBlueprint, FluctuatingConductance, Population, Projection
-from rheobase.fitting.circuits.scaling import mean_release, scale_circuit
+from rheobase.fitting.circuits.scaling import mean_falloff, mean_release, scale_circuit
 from rheobase.fitting.circuits.synapses import Receptor, ShortTermPlasticity, SynapseKind
 from tests.fitting.circuits import toy_circuit
 
@@ -88,6 +88,39 @@ class TestScaled:
         small = scale_circuit(full, 0.8, RATES)
         assert small.projections[-1] == full.projections[-1]
         assert small.stimuli == full.stimuli
+
+
+def disc_pairs_um(radius_um: float) -> np.ndarray:
+    """Distances of pairs of random cells of a column."""
+    generator = np.random.default_rng(1)
+    radii, angles = radius_um * np.sqrt(generator.random((2, 200_000))), 2 * np.pi * generator.random((2, 200_000))
+    return np.abs(np.diff(radii * np.exp(1j * angles), axis=0)[0])
+
+
+class TestFalloff:
+    @pytest.mark.parametrize("falloff_um", [3.0, 50.0, 100.0, 1000.0])
+    def test_mean_over_pairs(self, falloff_um: float) -> None:
+        """Of a falloff far below the radius the mean is that of a plane: 2 (falloff / radius)^2."""
+        expected = float(np.exp(-0.5 * (disc_pairs_um(100.0) / falloff_um) ** 2).mean())
+        assert mean_falloff(falloff_um, 100.0) == pytest.approx(expected, rel=0.05 if falloff_um < 10.0 else 0.005)
+        if falloff_um < 10.0:
+            assert mean_falloff(falloff_um, 100.0) == pytest.approx(2 * (falloff_um / 100.0) ** 2, rel=0.04)
+
+    def test_none(self) -> None:
+        assert mean_falloff(None, 100.0) == 1.0
+        assert mean_falloff(1e6, 100.0) == pytest.approx(1.0)
+
+    def test_less_is_lost_where_fewer_are_connected(self) -> None:
+        full = circuit()
+        near = replace(full, projections=(replace(full.projections[0], falloff_um=80.0), *full.projections[1:]))
+        plain, falling = (added_nS(scale_circuit(one, 0.5, RATES), full.projections[0]) for one in (full, near))
+        assert falling == pytest.approx(mean_falloff(80.0, full.radius_um) * plain)
+
+    def test_too_few_are_told(self) -> None:
+        full = circuit()
+        near = replace(full, projections=(replace(full.projections[0], falloff_um=20.0), *full.projections[1:]))
+        with pytest.raises(ModelError, match=r"E->E: 2\.\d+ presynaptic cells for each would become 0\.\d+, too few"):
+            scale_circuit(near, 0.3, RATES)
 
 
 class TestPlasticity:

@@ -4,6 +4,7 @@ import pytest
 
 from rheobase.fitting.circuits.unitary import unitary_potentials
 from rheobase.fitting.circuits.unitary_gains import gain_ranges
+from rheobase.objectives.limits import DataLimits, judge_limits
 from tests.fitting.circuits.test_unitary import AMPA, GABA, RECORDING, ball, blueprint, projection
 
 CIRCUIT = blueprint((ball(),), projection("E", "I", AMPA), projection("I", "E", GABA))
@@ -20,8 +21,19 @@ def test_potentials_at_the_ends_of_a_range_are_its_limits() -> None:
             (potential,) = unitary_potentials(CIRCUIT, {f"weight:{name}": gain}, RECORDING, (name,))
             assert potential.mean_mV is not None
             assert abs(potential.mean_mV) == pytest.approx(limit, rel=0.03)
+            assert judge_limits("size", abs(potential.mean_mV), DataLimits(*limits)).met, (
+                "a gain at its limit is within"
+            )
             if limit > 2.0:  # in proportion to the gain it would be further off
                 assert gain > 1.02 * limit / abs(found.described_mV)
+
+
+def test_narrow_limits_leave_a_range() -> None:
+    (size,) = (one.mean_mV for one in unitary_potentials(CIRCUIT, {}, RECORDING, ("I->E",)))
+    assert size is not None
+    found = gain_ranges(CIRCUIT, {"I->E": (0.998 * abs(size), 1.002 * abs(size))}, RECORDING)["I->E"]
+    assert found is not None
+    assert 0.997 < found.smallest < found.largest < 1.003
 
 
 def test_only_the_chosen_are_measured() -> None:

@@ -90,6 +90,11 @@ def example_data(
         evoked=evoked(rng),
         laminar=laminar(rng),
         others=(
+            Repeated(Judged("aperiodic_exponent", 1.17, 1.18, 0.15, ""), (1.2, 1.15, 1.16, 1.19, 1.15), 0.02),
+            Repeated(
+                Judged("alpha_peak", None if missed else 10.1, 10.1, 1.0, "Hz"), 5 * (None if missed else 10.1,), None
+            ),
+            Repeated(Judged("spectral_shape", 0.41 if missed else 0.13, 0.0, 0.25, ""), 5 * (0.2,), None),
             Repeated(Judged("cv_isi", 0.93, 1.0, 0.2, "", "L23_E"), (0.9, 0.95, 0.92, 0.94, 0.94), 0.01),
             Repeated(Judged("alpha", 0.31, 0.35, 0.08, ""), (0.29, 0.3, 0.33, 0.34, 0.29), 0.01),
         ),
@@ -118,7 +123,7 @@ def measured_spectrum(rng: np.random.Generator, noise: float, peak: bool) -> Mea
     power = 1e-9 * log_spectrum(np.maximum(frequencies_Hz, 0.5), peak) * rng.lognormal(0.0, noise, len(frequencies_Hz))
     spectrum = Spectrum(frequencies_Hz, power[np.newaxis], "uV^2/Hz", ("EEG",))
     exponent = 1.17 + 0.3 * float(rng.normal(0.0, noise))
-    return MeasuredSpectrum(spectrum, exponent, -9.0, 10.1 if peak else None, 0.13 if peak else 0.41)
+    return MeasuredSpectrum(spectrum, exponent, -9.0, 10.1 if peak else None)
 
 
 def evoked(rng: np.random.Generator) -> tuple[EvokedWave, ...]:

@@ -182,7 +182,9 @@ def test_a_target_on_its_limit_is_met_and_single_seeds_beyond_are_counted():
 
 def test_every_kind_of_target_can_spoil_the_verdict():
     spoilt = {
-        "spectrum": {"spectrum_target": example_data(duration_ms=50.0).spectrum_target},
+        "a spectrum without power": {
+            "others": (Repeated(Judged("aperiodic_exponent", None, 1.2, 0.1, ""), (None,), None),)
+        },
         "another target": {"others": (Repeated(Judged("cv_isi", 0.4, 1.0, 0.2, "", "E"), (0.4,), None),)},
         "a unitary potential": {"unitary": (UnitaryPotential("E", "I", 2.0, 0.5, 3.0),)},
         "one that is not there": {"unitary": (UnitaryPotential("E", "I", None, 0.5, 3.0),)},
