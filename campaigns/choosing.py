@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.campaigns.elites import ranked
+from rheobase.campaigns.elites import each_once, ranked, successful
 from rheobase.fitting.ensembles.ensemble import Ensemble, EnsembleError, Member, select_diverse
 from rheobase.objectives.scores import summarize
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def choose_ensemble(
     campaign: Campaign, record: pd.DataFrame, dimensions: Sequence[Dimension], weights: Mapping[str, float]
 ) -> Ensemble:
-    """Accepted models as different from each other as they come; without any, the best of all.
+    """Accepted models as different from each other as they come; without any, the best of all. Each model once.
 
-    A feature with a weight of zero is shown with the others, but no model is chosen or refused for it.
+    A model whose evaluation failed is chosen only where all of them did. A feature with a weight of zero is shown with
+    the others, but no model is chosen or refused for it.
 
     Args:
         campaign: Its ensemble's size and limit.
@@ -37,7 +38,7 @@ def choose_ensemble(
     """
     if len(record) == 0:
         raise EnsembleError("the record has no evaluation; an ensemble cannot be chosen")
-    record = ranked(record, weights)
+    record = each_once(ranked(successful(record), weights), [dimension.name for dimension in dimensions])
     counted = [f"score.{name}" for name, weight in weights.items() if weight > 0.0]
     worst = record[counted].to_numpy(dtype=float).max(axis=1)
     limit, size = campaign.ensemble.largest_score, campaign.ensemble.size

@@ -52,6 +52,19 @@ def ranked(record: pd.DataFrame, weights: Mapping[str, float]) -> pd.DataFrame:
     return record.assign(total=totals).sort_values(["total", "search", "number"], kind="stable")
 
 
+def successful(record: pd.DataFrame) -> pd.DataFrame:
+    """Evaluations that came to their end; all of them where none did, for there to be a result."""
+    without_failure = record[record["failure"].isna()]
+    return without_failure if len(without_failure) else record
+
+
+def each_once(record: pd.DataFrame, parameters: Sequence[str]) -> pd.DataFrame:
+    """The first evaluation of each model: a stage that starts from models of another evaluates them again."""
+    keys = model_keys(record, parameters)
+    first = {key: place for place, key in reversed(list(enumerate(keys)))}
+    return record.iloc[sorted(first.values())]
+
+
 def best_rows(
     record: pd.DataFrame, parameters: Sequence[str], weights: Mapping[str, float], number: int
 ) -> pd.DataFrame:

@@ -25,6 +25,8 @@ _FILES = ("recordings.folder", "targets.features", "targets.protocols", "model.m
           "targets.spectrum.file")  # fmt: skip
 _CONTENTS = {
     "model_content": "the morphology, a mechanism or the channel set has changed",
+    "targets_content": "the table of targets has changed (`rheobase rescore` holds what is recorded against it, and a "
+    "campaign of its own may start from the best of this folder)",
     "files_content": "a file of recorded spike trains or rates has changed",
     "cells_content": "the ensembles or templates that the cells come from have changed",
 }
@@ -103,6 +105,11 @@ class CampaignFolder:
         essence = {**campaign.essence(), "model_content": _model_hash(model)}
         essence = json.loads(json.dumps(essence))
         before = self.read_state().get("campaign", essence)
+        # Of tables that have gone, the folder has what they said; folders of earlier versions do not know theirs.
+        tables = _tables_hash(campaign) or before.get("targets_content")
+        if tables is not None:
+            essence["targets_content"] = tables
+            before = {"targets_content": tables, **before}
         if not any(path.exists() for path in (self.surrogates, self.targets, self.record)):
             before = essence  # nothing was done yet: the campaign may have been mended
         elif not self.has_evaluations:  # targets depend on neither of these
@@ -122,6 +129,18 @@ def check_same(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     if different:
         shown = "; ".join(different[:5])
         raise CampaignError(f"{path} was begun with another campaign: {shown}. Undo that, or begin anew with --out")
+
+
+def _tables_hash(campaign: Campaign) -> str | None:
+    """Of the tables of targets; None where there are none."""
+    keys = campaign.targets
+    paths = [] if keys is None else [path for path in (keys.features, keys.protocols) if path is not None]
+    if not paths or not all(path.is_file() for path in paths):
+        return None
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _model_hash(model: CellModel) -> str:

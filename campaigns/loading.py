@@ -196,7 +196,7 @@ _PATH_KEYS = (
 )
 
 
-_DOTTED = ("parameters", "hidden")  # sections whose keys are names of parameters
+_DOTTED = ("parameters", "hidden", "bounds", "leave_out")  # sections whose keys are names that have dots
 
 
 def read_yaml(path: Path) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rheobase.campaigns.building import build_model
 from rheobase.campaigns.choosing import choose_ensemble
-from rheobase.campaigns.elites import complete, ranked
+from rheobase.campaigns.elites import complete, ranked, successful
 from rheobase.campaigns.measured_alike import Recorded, find_recorded
 from rheobase.campaigns.record import read_frame
 from rheobase.campaigns.stages import full_fidelity, weights_of, widest_dimensions
@@ -71,7 +71,7 @@ def rescore_campaign(path: Path, targets_path: Path, out: Path | None, say: Call
     fidelities = (str(full_fidelity(campaign)), "")
     rescored = complete(rescored_frame(frame, new, recorded.names), weights, fidelities)
     ensemble = choose_ensemble(campaign, rescored, widest_dimensions(campaign, model), weights)
-    before = ranked(complete(frame, old.objectives, fidelities), weights_of(old)).iloc[:1]
+    before = ranked(successful(complete(frame, old.objectives, fidelities)), weights_of(old)).iloc[:1]
     for line in (
         *_table(old, new, recorded.names, _scored(rescored, before), ensemble),
         *_must_be_simulated(recorded, path, targets_path),

@@ -113,7 +113,8 @@ def _search_and_choose(
 ) -> bool:
     weights, dimensions = weights_of(targets), widest_dimensions(campaign, model)
     record = EvaluationRecord(folder.record, [dimension.name for dimension in dimensions], tuple(weights))
-    pools = StagePools(lambda *what: RayPool(CellEvaluator, what, workers))
+    ahead = not campaign.search.deterministic
+    pools = StagePools(lambda *what: RayPool(CellEvaluator, what, workers, ahead=ahead))
     try:
         if not StageRunner(campaign, model, targets, folder, record, pools, say, stop).run():
             return False

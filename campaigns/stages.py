@@ -13,7 +13,6 @@ from rheobase.campaigns.building import build_settings
 from rheobase.fitting.cells.parameters import parse_bounds
 from rheobase.fitting.search.factory import SearchSettings, make_search
 from rheobase.fitting.search.restarting import Restarts
-from rheobase.fitting.search.weighting import WeightedSearch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +96,7 @@ class StagePlan:
     def make_search(self) -> Search:
         """A fresh search."""
         groups = self.targets.groups if self.config.selection == "protocols" else None
-        search = make_search(
+        return make_search(
             self.config.algorithm,
             self.dimensions,
             tuple(self.targets.objectives),
@@ -105,9 +104,8 @@ class StagePlan:
             self.seed,
             groups,
             self.start,
+            self.weights,
         )
-        weights = self.weights
-        return search if set(weights.values()) == {1.0} else WeightedSearch(search, weights)
 
 
 def search_settings(config: Stage, deterministic: bool) -> SearchSettings:
@@ -185,7 +183,7 @@ def plan_stage(
         fidelity=fidelity,
         seed=campaign.seed if not campaign.search.stages else _seed(campaign.seed, name),
         deterministic=campaign.search.deterministic,
-        notes=() if config.narrow else tuple(_outside(name, dimensions, best)),
+        notes=tuple(_beyond(name, config, model, best) if config.narrow else _outside(name, dimensions, best)),
     )
 
 
@@ -262,6 +260,21 @@ def _fixed(config: Stage, model: CellModel, best: Sequence[Mapping[str, float]])
 def _place(dimension: Dimension, value: float) -> float:
     """Place between the bounds, 0 to 1; of a value beyond them at the nearer one."""
     return min(max(dimension.position(min(max(value, dimension.low), dimension.high)), 0.0), 1.0)
+
+
+def _beyond(name: str, config: Stage, model: CellModel, best: Sequence[Mapping[str, float]]) -> list[str]:
+    """A note on a best model that an earlier stage found beyond the model's bounds: it cannot be narrowed around."""
+    beyond = [
+        one.name
+        for one in model.dimensions
+        if best and one.name not in config.bounds and not one.low <= best[0][one.name] <= one.high
+    ]
+    if not beyond:
+        return []
+    return [
+        f"Stage {name}: the best model that it starts from lies beyond the model's bounds in {', '.join(beyond)}; "
+        "it is narrowed at the bound instead (give the stage 'bounds' of its own there)"
+    ]
 
 
 def _outside(name: str, dimensions: Sequence[Dimension], best: Sequence[Mapping[str, float]]) -> list[str]:

@@ -106,6 +106,7 @@ class _Tally:
         self.ended_early.update({"excluded": int(frame["excluded"].sum())})
         self.cpu_seconds += float(frame["cpu_seconds"].sum())
         results = complete(frame, self._weights, self._fidelities)
+        results = results[results["failure"].isna()]
         if len(results):
             counted = [f"score.{name}" for name, weight in self._weights.items() if weight > 0.0]
             results = ranked(results, self._weights)

@@ -61,6 +61,7 @@ class EvaluationSettings:
         return Integrator(self.integrator, self.absolute_tolerance, self.time_step_ms)
 
 
+_RESISTANCE_STEP_MS = 1000.0  # long enough for the membrane to be charged, whatever the stimuli are
 _SPIKE_INITIATION_mV = -62.0  # rectification included; a guess that only saves simulations
 
 
@@ -190,9 +191,7 @@ class CellEvaluator:
 
     def _input_resistance(self, held: SettledState, measured: _Measured) -> None:
         amplitude_nA = -INPUT_RESISTANCE_DEFLECTION_mV / self._goals["input_resistance"].mean
-        duration_ms = max((protocol.duration_ms for protocol in self._protocols), default=500.0)
-        before_ms = 10.0
-        trace = self._clamp.step(held, amplitude_nA, before_ms, min(duration_ms, 1000.0), 0.0)
+        trace = self._clamp.step(held, amplitude_nA, 10.0, _RESISTANCE_STEP_MS, 0.0)
         self._accept("input_resistance", (trace.end_mV - held.voltage_mV) / amplitude_nA, measured)
 
     def _threshold(self, held: SettledState, measured: _Measured) -> float:
@@ -202,7 +201,7 @@ class CellEvaluator:
 
         expected = self._goals.get("threshold_current")
         largest_nA = self._settings.largest_current_nA
-        if expected is not None:  # beyond the stage's limit the search ends anyway
+        if expected is not None and expected.weight > 0.0:  # beyond the stage's limit the search ends anyway
             largest_nA = min(largest_nA, expected.mean + self._settings.stage_limit * expected.std)
         threshold_nA = find_threshold_current(
             spikes,
@@ -256,13 +255,13 @@ class CellEvaluator:
             raise Excluded
 
     def _accept(self, name: str, value: float, measured: _Measured) -> None:
-        """Note an intrinsic property; a value too far off ends the evaluation."""
+        """Note an intrinsic property; a value too far off ends the evaluation, unless it weighs nothing."""
         goal = self._goals.get(name)
         if goal is None:
             return
         measured.features[name] = value
         score = z_score(value, goal.mean, goal.std)
-        if score > self._settings.stage_limit:
+        if goal.weight > 0.0 and score > self._settings.stage_limit:
             raise StageFailure(
                 f"{name}: {value:.4g} {goal.unit} is {min(score, FAILURE_SCORE):.0f} standard deviations off"
             )

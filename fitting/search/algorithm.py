@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from rheobase.objectives.scores import FAILURE_SCORE
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -21,7 +23,7 @@ class Setup:
         early_end: Whether evaluations may be ended early. Where this needs a rule of selection of its own, the rule
             holds whether they are ended or not.
         deterministic: Whether outcomes come by whole generations.
-        objectives: Number of objectives.
+        largest_total: Total of a candidate that fails in every objective.
     """
 
     dimensions: int
@@ -31,7 +33,7 @@ class Setup:
     start: tuple[tuple[float, ...], ...] = ()
     early_end: bool = True
     deterministic: bool = False
-    objectives: int = 1
+    largest_total: float = FAILURE_SCORE
 
 
 @dataclass(frozen=True)

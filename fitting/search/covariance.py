@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.fitting.search.algorithm import Proposal
+from rheobase.fitting.search.options import check_range
 from rheobase.fitting.search.positions import first_positions
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class CovarianceOptions:
 
     initial_step: float = 0.25
     separable: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("initial_step", self.initial_step, 0.0, 1.0, above=True)
 
 
 @dataclass(frozen=True, order=True)

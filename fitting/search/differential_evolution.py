@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.fitting.search.algorithm import Proposal
+from rheobase.fitting.search.options import check_range
 from rheobase.fitting.search.positions import first_positions
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class DifferentialOptions:
     """
 
     memory: int = 10
+
+    def __post_init__(self) -> None:
+        check_range("memory", self.memory, 1)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rheobase.fitting.search.algorithm import Proposal
 from rheobase.fitting.search.founders import Founders
+from rheobase.fitting.search.options import check_range
 from rheobase.fitting.search.randomness import LentRandomness
 from rheobase.fitting.search.selection import Individual, Selection, admission_limit
 
@@ -39,6 +40,13 @@ class EvolutionOptions:
     mutation_probability: float = 0.25
     admission_ratio: float = 2.0
     founder_part: float = 0.25
+
+    def __post_init__(self) -> None:
+        check_range("crossover_eta", self.crossover_eta, 0.0)
+        check_range("mutation_eta", self.mutation_eta, 0.0)
+        check_range("mutation_probability", self.mutation_probability, 0.0, 1.0)
+        check_range("admission_ratio", self.admission_ratio, 1.0)
+        check_range("founder_part", self.founder_part, 0.0, above=True)
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,9 @@ class Evolution:
             if len(self._newcomers) >= max(1.0, _NEWCOMERS_PER_SELECTION * self._population):
                 self._select()
             self._waiting = self._breed()
-        return _Proposal(self._waiting.pop(0), self._limit)
+        # With more workers than founders there are random places beside them: they are held to the same.
+        limit = self._limit if self._survivors else self._founders.limit
+        return _Proposal(self._waiting.pop(0), limit)
 
     def learn(self, proposal: _Proposal, outcome: Outcome) -> None:
         """A newcomer, unless it is rejected."""

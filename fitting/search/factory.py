@@ -16,11 +16,14 @@ from rheobase.fitting.search.multi_covariance import MultiCovarianceAdaptation, 
 from rheobase.fitting.search.optuna_sampler import SAMPLERS, OptunaOptions, OptunaSampler
 from rheobase.fitting.search.restarting import RestartingAlgorithm, Restarts
 from rheobase.fitting.search.unit_cube import UnitCubeSearch, group_members
+from rheobase.fitting.search.weighting import WeightedSearch
+from rheobase.objectives.scores import FAILURE_SCORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rheobase.fitting.search.algorithm import Algorithm
+    from rheobase.fitting.search.interface import Search
     from rheobase.fitting.search.space import Dimension
 
 ENTRY_POINTS = "rheobase.searches"
@@ -83,7 +86,8 @@ def make_search(
     seed: int,
     groups: Mapping[str, str] | None = None,
     start: Sequence[Sequence[float]] = (),
-) -> UnitCubeSearch[Any]:
+    weights: Mapping[str, float] | None = None,
+) -> Search:
     """A fresh search.
 
     Args:
@@ -94,6 +98,7 @@ def make_search(
         seed: Seed of everything random, zero or more.
         groups: Group of each objective, by name; None: every objective is its own group.
         start: Places to begin at, best first, each with a position between 0 and 1 for every dimension.
+        weights: How much it cares for each objective (`WeightedSearch`), by name; None: for all of them alike.
 
     Raises:
         CampaignError: an unknown name or option; settings or places that cannot be; a package that is not installed.
@@ -109,10 +114,12 @@ def make_search(
         start=tuple(tuple(float(place) for place in position) for position in start),
         early_end=settings.early_end,
         deterministic=settings.deterministic,
-        objectives=len(objectives),
+        largest_total=FAILURE_SCORE * sum((weights or dict.fromkeys(objectives, 1.0)).values()),
     )
     algorithm = RestartingAlgorithm(lambda setup: kind.make(setup, options), setup, settings.restarts)
-    return UnitCubeSearch(dimensions, objectives, algorithm, settings.deterministic, groups)
+    search = UnitCubeSearch(dimensions, objectives, algorithm, settings.deterministic, groups)
+    alike = weights is None or set(weights.values()) == {1.0}
+    return search if alike or weights is None else WeightedSearch(search, weights)
 
 
 def _find(name: str) -> AlgorithmKind:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.fitting.search.positions import first_positions
-from rheobase.objectives.scores import FAILURE_SCORE
 
 if TYPE_CHECKING:
     from rheobase.fitting.search.algorithm import Setup
@@ -39,19 +38,24 @@ class Founders:
         self._dimensions = setup.dimensions
         self._wanted, self._most = population, population * _DRAWN_AT_MOST
         self._proposed = 0
-        self._limit = part * setup.objectives * FAILURE_SCORE
+        self._limit = part * setup.largest_total
 
     @property
     def wanted(self) -> bool:
         """Whether more are wanted, those whose outcomes are awaited counted as if they were admitted."""
         return self._proposed < self._wanted
 
+    @property
+    def limit(self) -> float:
+        """Largest total with which a random place is admitted."""
+        return self._limit if self._proposed < self._most else math.inf
+
     def propose(self) -> tuple[tuple[float, ...], float]:
         """The next place, and the largest total with which it is admitted."""
-        limited = self._given <= self._proposed < self._most
+        limit = self.limit if self._given <= self._proposed else math.inf
         self._proposed += 1
         place = self._waiting.pop(0) if self._waiting else tuple(self._generator.random(self._dimensions).tolist())
-        return place, self._limit if limited else math.inf
+        return place, limit
 
     def reject(self) -> None:
         """One that was proposed was not admitted."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rheobase.fitting.search.algorithm import Proposal
+from rheobase.fitting.search.options import check_range
 from rheobase.fitting.search.positions import first_positions
 from rheobase.fitting.search.randomness import LentRandomness
 from rheobase.fitting.search.selection import Individual, Selection, admission_limit, first_front
@@ -34,6 +35,10 @@ class MultiCovarianceOptions:
 
     initial_step: float = 0.15
     admission_ratio: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_range("initial_step", self.initial_step, 0.0, 1.0, above=True)
+        check_range("admission_ratio", self.admission_ratio, 1.0)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.search.algorithm import Proposal
+from rheobase.fitting.search.options import check_range
 from rheobase.fitting.search.positions import first_positions
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class OptunaOptions:
     """
 
     remembered: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range("remembered", 2 if self.remembered is None else self.remembered, 2)
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,20 @@
     python tests/benchmarks/evaluation.py [--quick]
 
 Prints evaluation.cpu_ratio_full: BluePyOpt's CPU time over ours, at the same discretisation and integrator (CVODE), the
-median over candidates; and evaluation.cpu_ratio_search: BluePyOpt's mean CPU time for candidates that a search of ours
-asked for, over what that search took for each of its own, with its coarser discretisation, early end, driver, and its
-five best evaluated again at full fidelity. --quick takes a small cell instead of the layer 5 pyramidal cell.
+median over the best models that a search of ours came upon, which do what the stimuli ask for: each was the best so far
+when it was found; evaluation.largest_score_difference between the two of any of their scores, in standard deviations;
+and evaluation.cpu_ratio_search: BluePyOpt's mean CPU time for candidates that this search asked for, an even choice
+from first to last, over what the search took for each of its own, with its coarser discretisation, early end, driver,
+and its five best evaluated again at full fidelity. --quick takes a small cell instead of the layer 5 pyramidal cell.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from rheobase.fitting.cells import evaluator as our_evaluator
 from rheobase.fitting.cells.evaluator import CellEvaluator
 from rheobase.fitting.cells.simulation import SomaClamp
-from tests.benchmarks.bluepyopt_peer import peer_evaluator
+from tests.benchmarks.bluepyopt_peer import alone
 from tests.benchmarks.our_side import full_total, run_ours
+from tests.benchmarks.peer_costs import Parts, peer_costs, peer_parts, peer_scores
 from tests.benchmarks.problems import Problem, l5_problem, small_problem
 from tests.benchmarks.reporting import print_metric, write_results
 
@@ -37,12 +38,14 @@ class Case:
     """How much is done.
 
     Attributes:
-        candidates: Candidates that both evaluate.
+        models: Models that both evaluate, of those that were the best so far.
+        candidates: Candidates of the whole search that BluePyOpt evaluates.
         search_cpu_s: CPU time of our search (s).
         segment_length_um: Longest segment of our search (um).
         absolute_tolerance: Of the variable time step of our search.
     """
 
+    models: int
     candidates: int
     search_cpu_s: float
     segment_length_um: float
@@ -51,39 +54,8 @@ class Case:
 
 _ELITES = 5  # evaluated again at full fidelity
 
-QUICK = Case(4, 6.0, 100.0, 1e-3)
-FULL = Case(6, 300.0, 1000.0, 1e-2)
-
-
-def cpu_s() -> float:
-    """CPU time of this process and of those it has started and seen end (s)."""
-    ours, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return ours.ru_utime + ours.ru_stime + others.ru_utime + others.ru_stime
-
-
-class Parts:
-    """CPU time by part, taken by wrapping functions."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    def wrap(self, owner: Any, name: str, part: str) -> None:
-        """Count what a function of a module or class takes."""
-        function: Callable[..., Any] = getattr(owner, name)
-
-        def counted(*arguments: Any, **named: Any) -> Any:
-            begin = time.process_time()
-            try:
-                return function(*arguments, **named)
-            finally:
-                self.seconds[part] += time.process_time() - begin
-
-        setattr(owner, name, counted)
-
-    def taken(self) -> dict[str, float]:
-        """What was counted since the last call."""
-        taken, self.seconds = dict(self.seconds), defaultdict(float)
-        return taken
+QUICK = Case(3, 3, 6.0, 100.0, 1e-3)
+FULL = Case(6, 8, 300.0, 1000.0, 1e-2)
 
 
 def our_costs(problem: Problem, candidates: list[Mapping[str, float]]) -> list[dict[str, Any]]:
@@ -105,35 +77,6 @@ def our_costs(problem: Problem, candidates: list[Mapping[str, float]]) -> list[d
     return rows
 
 
-def peer_costs(problem: Problem, candidates: list[Mapping[str, float]]) -> list[dict[str, Any]]:
-    """Each candidate by BluePyOpt as it comes, protocols isolated; parts from a second run in this process."""
-    peer = peer_evaluator(problem)
-    rows = []
-    for candidate in candidates:
-        begin = cpu_s()
-        scores = peer.evaluate_with_dicts(dict(candidate))
-        rows.append({"cpu_s": cpu_s() - begin, "scores": scores})
-    return rows
-
-
-def peer_parts(problem: Problem, candidate: Mapping[str, float]) -> dict[str, float]:
-    """Parts of one evaluation by BluePyOpt without isolation."""
-    peer = peer_evaluator(problem)
-    parts = Parts()
-    parts.wrap(peer.cell_model, "instantiate", "instantiate")
-    parts.wrap(peer.cell_model, "destroy", "instantiate")
-    parts.wrap(peer.sim, "run", "integrate")
-    parts.wrap(peer.fitness_calculator, "calculate_scores", "features")
-    for _ in range(2):  # the first time loads and compiles what later ones find
-        parts.taken()
-        begin = time.process_time()
-        responses = {}
-        for protocol in peer.fitness_protocols.values():
-            responses.update(protocol.run(peer.cell_model, dict(candidate), sim=peer.sim, isolate=False))
-        peer.fitness_calculator.calculate_scores(responses)
-    return {"cpu_s": time.process_time() - begin, **parts.taken()}
-
-
 def main() -> None:
     """Search, evaluate alike, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -148,13 +91,18 @@ def main() -> None:
         full_total(evaluator, holder.parameters)
     again_s = time.process_time() - begin
     per_evaluation_s = (search.cpu_seconds + again_s) / search.evaluations
+    models = [holder.parameters for holder in search.holders[-case.models :]]
     stride = max(1, len(search.candidates) // case.candidates)
     candidates = list(search.candidates[::stride][: case.candidates])
 
-    theirs = peer_costs(problem, candidates)
-    parts = peer_parts(problem, candidates[-1])
-    ours = our_costs(problem, candidates)
-    print("candidate  BluePyOpt CPU s  ours CPU s  ratio  largest difference of a score")
+    theirs = [
+        {"cpu_s": seconds, "scores": alone(peer_scores, problem, model)}
+        for seconds, model in zip(alone(peer_costs, problem, models), models, strict=True)
+    ]
+    parts = alone(peer_parts, problem, models[-1])
+    ours = our_costs(problem, models)
+    of_the_search_s = alone(peer_costs, problem, candidates)
+    print("model      BluePyOpt CPU s  ours CPU s  ratio  largest difference of a score")
     rows = []
     for number, (peer, own) in enumerate(zip(theirs, ours, strict=True)):
         difference = max(abs(peer["scores"][name] - score) for name, score in own["scores"].items())
@@ -166,23 +114,29 @@ def main() -> None:
             f"{number:9d}  {peer['cpu_s']:15.2f}  {own['cpu_s']:10.2f}  {peer['cpu_s'] / own['cpu_s']:5.2f}  "
             f"{difference:.3g}  (sums {rows[-1]['bluepyopt_sum']:.2f}, {rows[-1]['sum']:.2f})"
         )
-    print("part          BluePyOpt CPU s  ours CPU s   (last candidate; BluePyOpt's parts without isolation)")
+    print("part          BluePyOpt CPU s  ours CPU s   (last model; BluePyOpt's parts without isolation)")
     last = ours[-1]
     for part in ("instantiate", "integrate", "features"):
         print(f"{part:12s}  {parts.get(part, 0.0):15.2f}  {last.get(part, 0.0):10.2f}")
     transport = theirs[-1]["cpu_s"] - parts["cpu_s"]
     print(f"{'isolation':12s}  {transport:15.2f}  {0.0:10.2f}")
     print(f"search: {search.evaluations} evaluations, {search.excluded} excluded, {per_evaluation_s:.2f} CPU s each")
+    listed = ", ".join(f"{seconds:.1f}" for seconds in of_the_search_s)
+    print(f"BluePyOpt, CPU s of {len(candidates)} candidates of the search: {listed}")
 
     full = statistics.median(row["bluepyopt_cpu_s"] / row["cpu_s"] for row in rows)
-    whole = statistics.fmean(row["bluepyopt_cpu_s"] for row in rows) / per_evaluation_s
+    whole = statistics.fmean(of_the_search_s) / per_evaluation_s
+    difference = max(row["largest_score_difference"] for row in rows)
     print_metric("evaluation.cpu_ratio_full", round(full, 3))
+    print_metric("evaluation.largest_score_difference", round(difference, 3))
     print_metric("evaluation.cpu_ratio_search", round(whole, 3))
     if not options.quick:
         content = {
             "cpu_ratio_full": full,
             "cpu_ratio_search": whole,
-            "candidates": rows,
+            "largest_score_difference": difference,
+            "models": rows,
+            "bluepyopt_cpu_s_of_candidates": of_the_search_s,
             "bluepyopt_parts": {**parts, "isolation": transport},
             "parts": {key: value for key, value in last.items() if key != "scores"},
             "search": {

@@ -3,12 +3,12 @@
     python tests/benchmarks/search.py [--quick] [--case small] [--case l5] [--seeds N] [--keep DIR]
 
 Both fit the same free parameters between the same bounds, under stimuli in nA with a fixed holding current, to the same
-targets. BluePyOpt runs as it comes (its evaluator, IBEA, protocols isolated in processes, processes in parallel); ours
-is the search of a campaign (IBEA over protocols, early end, coarser simulation while searching; a best so far that
-looks as good as BluePyOpt's is evaluated at full fidelity and charged for it). The score is the sum over features of
-|model - mean| / std, models of both sides scored by the same evaluator at full fidelity; of BluePyOpt the best of the
-first three of its hall of fame counts. --keep DIR keeps BluePyOpt's runs there, and takes those that it finds: they are
-hours, and the same whatever ours does.
+targets. BluePyOpt runs as it comes (its evaluator, IBEA, protocols isolated in processes, processes in parallel), in a
+process of its own; ours is the search of a campaign (IBEA over protocols, early end, coarser simulation while searching;
+a best so far that looks as good as BluePyOpt's is evaluated at full fidelity and charged for it). The score is the sum
+over features of |model - mean| / std, models of both sides scored by the same evaluator at full fidelity; of BluePyOpt,
+whose own scores are means of such distances over spikes, the best of the first three of its hall of fame counts.
+--keep DIR keeps BluePyOpt's runs there, and takes those that it finds: they are hours, and the same whatever ours does.
 
 Prints search.cpu_ratio_small and search.cpu_ratio_l5 (the layer 5 pyramidal cell, hours; --quick leaves it out):
 BluePyOpt's CPU seconds for its whole budget over ours until that score, the median over seeds. A seed in which ours
@@ -28,7 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rheobase.fitting.cells.evaluator import CellEvaluator
-from tests.benchmarks.bluepyopt_peer import PeerRun, run_peer
+from tests.benchmarks.bluepyopt_peer import PeerRun, alone, run_peer
 from tests.benchmarks.our_side import full_total, run_ours
 from tests.benchmarks.problems import Problem, l5_problem, small_problem
 from tests.benchmarks.reporting import RESULTS, print_metric, write_results
@@ -94,7 +94,7 @@ def _peer(problem: Problem, budget: Budget, seed: int, keep: Path | None) -> Pee
     kept = None if keep is None else keep / f"{problem.name}_{budget.offspring}_{budget.generations}_{seed}.json"
     if kept is not None and kept.exists():
         return PeerRun(**json.loads(kept.read_text(encoding="utf-8")))
-    peer = run_peer(problem, seed, budget.offspring, budget.generations)
+    peer = alone(run_peer, problem, seed, budget.offspring, budget.generations)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(asdict(peer)), encoding="utf-8")

@@ -301,6 +301,7 @@ def test_overrides_reach_parameters_whose_names_have_dots(tmp_path: Path) -> Non
         path,
         [
             "model.parameters.g_pas.all=2e-5 to 3e-5 S/cm2",
+            "search.stages.only.bounds.g_pas.all=2e-5 to 2.5e-5 S/cm2",
             "model.parameters.gIhbar_Ih.all=1e-5 S/cm2",
             "model.parameters.cm.all={value: 1 to 2 uF/cm2}",
             "model.parameters.gNaTgbar_NaTg.somatic=",

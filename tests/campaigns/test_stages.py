@@ -88,6 +88,11 @@ def test_narrow_around_a_model_beyond_the_bounds_begins_at_the_bound() -> None:
     plan = _plan([{**BEST, SODIUM: 1.7}], narrow="20 %", free=[SODIUM])
     assert (plan.dimensions[0].low, plan.dimensions[0].high) == (pytest.approx(0.8), 1.0)
     assert plan.start == ((1.0,),)
+    assert plan.notes == (
+        f"Stage second: the best model that it starts from lies beyond the model's bounds in {SODIUM}; it is narrowed "
+        "at the bound instead (give the stage 'bounds' of its own there)",
+    )
+    assert _plan([BEST], narrow="20 %", free=[SODIUM]).notes == ()
 
 
 def test_models_to_start_from_beyond_the_bounds_are_moved_onto_them_and_that_is_said() -> None:

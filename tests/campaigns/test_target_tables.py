@@ -8,8 +8,10 @@ import pytest
 
 from rheobase.campaigns.building import build_model
 from rheobase.campaigns.extracting import read_table
-from rheobase.campaigns.loading import library, load_campaign
-from rheobase.features.errors import FeatureError
+from rheobase.campaigns.folder import CampaignFolder
+from rheobase.campaigns.loading import LIBRARY_FOLDER, library, load_campaign
+from rheobase.features.errors import CampaignError, FeatureError
+from rheobase.features.targets_file import write_targets
 from rheobase.fitting.cells.evaluator import CellEvaluator
 
 ETYPES = sorted(name for name in library() if name.startswith("etype_"))
@@ -46,3 +48,41 @@ def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     override = [f"targets.features={tmp_path / 'none.json'}"]
     with pytest.raises(FeatureError, match=r"none\.json does not exist"):
         read_table(load_campaign(library()["etype_cnac"], override))
+
+
+def _begin(folder: Path, table: Path) -> None:
+    campaign = load_campaign(library()["etype_cnac"], [f"targets.features={table}"])
+    opened = CampaignFolder(folder)
+    opened.begin(campaign, build_model(campaign))
+    if not opened.targets.exists():
+        write_targets(read_table(campaign), opened.targets)
+
+
+def test_a_table_that_has_changed_is_refused(tmp_path: Path) -> None:
+    """What the folder has was searched for with the old one."""
+    folder, table = tmp_path / "run", tmp_path / "table.json"
+    folder.mkdir()
+    text = (LIBRARY_FOLDER / "targets" / "rat_s1_cNAC.json").read_text(encoding="utf-8")
+    table.write_text(text, encoding="utf-8")
+    _begin(folder, table)
+    _begin(folder, table)
+    moved = table.rename(tmp_path / "moved.json")
+    _begin(folder, moved)
+    moved.write_text(text.replace('"mean": ', '"mean": 1', 1), encoding="utf-8")
+    with pytest.raises(CampaignError, match=r"the table of targets has changed \(`rheobase rescore` holds what"):
+        _begin(folder, moved)
+    moved.unlink()
+    _begin(folder, moved)  # the folder has what it said
+
+
+def test_folders_of_earlier_versions_do_not_know_their_table(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    table = LIBRARY_FOLDER / "targets" / "rat_s1_cNAC.json"
+    _begin(folder, table)
+    opened = CampaignFolder(folder)
+    state = opened.read_state()["campaign"]
+    del state["targets_content"]
+    opened.write_state(campaign=state)
+    _begin(folder, table)
+    assert "targets_content" in opened.read_state()["campaign"]

@@ -254,12 +254,24 @@ class TestStages:
     def test_input_resistance_far_off(self) -> None:
         targets = with_intrinsic(small_cell.targets(), "input_resistance", 50.0, 5.0)
         found = self.failing(small_cell.HIDDEN, targets)
-        assert found.failure == "input_resistance: 174.4 MOhm is 25 standard deviations off"
+        assert found.failure == "input_resistance: 174.7 MOhm is 25 standard deviations off"
         self.check(
             found,
             ("resting_potential", "holding_current", "input_resistance"),
             ("threshold_current", *IN_STEPS),
         )
+
+    def test_what_weighs_nothing_ends_nothing(self) -> None:
+        targets = with_intrinsic(small_cell.targets(), "input_resistance", 50.0, 5.0)
+        silenced = tuple(
+            dataclasses.replace(one, weight=0.0) if one.feature == "input_resistance" else one
+            for one in targets.intrinsic
+        )
+        targets = dataclasses.replace(targets, intrinsic=silenced)
+        found = CellEvaluator(small_cell.model(), targets, small_cell.SETTINGS).evaluate(small_cell.HIDDEN)
+        assert found.failure is None
+        assert found.scores["input_resistance"] > 20.0
+        assert max(found.scores[name] for name in IN_STEPS) < 5.0
 
     def test_no_threshold_current(self) -> None:
         found = self.failing({**small_cell.HIDDEN, "gNaTgbar_NaTg.somatic": 0.0}, small_cell.targets())
@@ -283,6 +295,16 @@ class TestStages:
         settings = dataclasses.replace(small_cell.SETTINGS, largest_current_nA=0.09)
         found = CellEvaluator(small_cell.model(), targets, settings).evaluate(small_cell.HIDDEN)
         assert found.failure == "threshold_current: no spike up to 0.09 nA"
+
+    def test_input_resistance_does_not_depend_on_the_stimuli_beside_it(self) -> None:
+        """Their lengths are none of its business: a short step would leave the membrane uncharged."""
+        targets = small_cell.targets()
+        alone = dataclasses.replace(targets, protocols=())
+        both = [
+            CellEvaluator(small_cell.model(), some, small_cell.SETTINGS).evaluate(small_cell.HIDDEN).features
+            for some in (targets, alone)
+        ]
+        assert both[0]["input_resistance"] == both[1]["input_resistance"]
 
     def test_without_intrinsic_targets_the_steps_are_still_in_percent_of_the_threshold(self) -> None:
         targets = dataclasses.replace(small_cell.targets(), intrinsic=())

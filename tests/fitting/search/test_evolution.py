@@ -156,6 +156,32 @@ def test_after_four_populations_of_hopeless_founders_whoever_comes_is_taken(fail
     assert limits[40] == of_a_child
 
 
+def test_random_places_beside_the_founders_are_held_to_the_same() -> None:
+    """As with more workers than founders: all are asked for before anything is known."""
+    search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1)
+    candidates = ask_batch(search, 20)
+    assert len(candidates) == 20
+    limits = [_largest_total(search, candidate) for candidate in candidates]
+    assert limits == [0.25 * 2 * FAILURE_SCORE] * 20
+    for candidate in candidates:
+        hopeful = place_of(candidate)[0] < 0.4
+        search.tell(candidate.number, dict.fromkeys(names(2), 1.0 if hopeful else FAILURE_SCORE))
+    children = [place_of(candidate)[0] for candidate in ask_batch(search, 40)[-20:]]
+    assert np.mean(np.array(children) < 0.45) > 0.6
+
+
+@pytest.mark.parametrize("weight", [0.1, 1.0, 10.0])
+def test_what_is_hopeless_does_not_depend_on_the_size_of_weights(weight: float) -> None:
+    weights = dict.fromkeys(names(2), weight)
+    search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1, weights=weights)
+    (candidate,) = ask_batch(search, 1)
+    bound = search.bound(candidate.number)
+    assert bound is not None
+    fails_in_one = {"f0": FAILURE_SCORE, "f1": 0.0}
+    assert bound.excludes(fails_in_one)
+    assert not bound.excludes({"f0": 0.49 * FAILURE_SCORE, "f1": 0.0})
+
+
 def test_places_to_start_from_are_admitted_whatever_their_scores() -> None:
     start = [(0.1, 0.2, 0.3), (0.4, 0.5, 0.6)]
     search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1, start=start)

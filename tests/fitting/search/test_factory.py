@@ -51,6 +51,27 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factory, "entry_points", EntryPoints(points).select)
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "options", "expected"),
+    [
+        ("cma_es", {"initial_step": 0}, "'initial_step' is above 0 and at most 1, got 0"),
+        ("cma_es", {"initial_step": -1.0}, "'initial_step' is above 0"),
+        ("mo_cma_es", {"initial_step": 1.5}, "'initial_step' is above 0 and at most 1, got 1.5"),
+        ("mo_cma_es", {"admission_ratio": 0.5}, "'admission_ratio' is at least 1, got 0.5"),
+        ("differential_evolution", {"memory": 0}, "'memory' is at least 1, got 0"),
+        ("ibea", {"crossover_eta": -1.0}, "'crossover_eta' is at least 0, got -1"),
+        ("ibea", {"mutation_eta": float("nan")}, "'mutation_eta' is at least 0, got nan"),
+        ("nsga2", {"mutation_probability": 1.1}, "'mutation_probability' is at least 0 and at most 1, got 1.1"),
+        ("nsga3", {"admission_ratio": 0.0}, "'admission_ratio' is at least 1, got 0"),
+        ("ibea", {"founder_part": 0.0}, "'founder_part' is above 0, got 0"),
+        ("optuna_tpe", {"remembered": 0}, "'remembered' is at least 2, got 0"),
+    ],
+)
+def test_options_beyond_their_range(algorithm: str, options: dict[str, float], expected: str) -> None:
+    with pytest.raises(CampaignError, match=f"the option {expected}"):
+        make_search(algorithm, DIMENSIONS, OBJECTIVES, SearchSettings(options=options), 1)
+
+
 @pytest.mark.usefixtures("_elsewhere")
 def test_searches_of_other_packages() -> None:
     assert search_names()[-2:] == ["chance", "odd"]
