@@ -109,8 +109,8 @@ class Evolution:
             if len(self._newcomers) >= max(1.0, _NEWCOMERS_PER_SELECTION * self._population):
                 self._select()
             self._waiting = self._breed()
-        # With more workers than founders there are random places beside them: they are held to the same.
-        limit = self._limit if self._survivors else self._founders.limit
+        # Until the population is complete children, and random places beside its founders, are held to the same.
+        limit = self._limit if len(self._survivors) >= self._population else min(self._limit, self._founders.limit)
         return _Proposal(self._waiting.pop(0), limit)
 
     def learn(self, proposal: _Proposal, outcome: Outcome) -> None:
@@ -119,6 +119,8 @@ class Evolution:
             if proposal.founder:
                 self._founders.reject()
             return
+        if proposal.founder:
+            self._founders.admit()
         newcomer = Individual(proposal.position)
         self._selection.judge(newcomer, outcome, self._learnt)
         self._learnt += 1

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rheobase.fitting.search.algorithm import Setup
 
 _DRAWN_AT_MOST = 4  # populations
+_FEW_ENOUGH_AFTER = 2
+_FEW = 0.2  # of a population
 
 
 class Founders:
@@ -22,8 +24,9 @@ class Founders:
     (an axon that fires by itself under a soma that never does). A population that is filled with them costs more than
     all that the search does afterwards. So a random founder whose total exceeds a small part of the largest total there
     is, that of a model that fails in every objective, is replaced by another one, and its evaluation may end as soon
-    as that is certain. After four populations of random places whoever comes is taken, so that a search in which all
-    of them are hopeless begins too.
+    as that is certain. Where hopeful ones are rare, a fifth of a population is enough after two populations of random
+    places: their children come for less, and fill the population. After four populations of random places whoever comes
+    is taken, so that a search in which all of them are hopeless begins too.
 
     Args:
         setup: What the evolution works on.
@@ -37,13 +40,16 @@ class Founders:
         self._given = min(len(set(setup.start)), population)
         self._dimensions = setup.dimensions
         self._wanted, self._most = population, population * _DRAWN_AT_MOST
+        self._few, self._few_after = max(2.0, _FEW * population), population * _FEW_ENOUGH_AFTER
+        self._admitted = 0
         self._proposed = 0
         self._limit = part * setup.largest_total
 
     @property
     def wanted(self) -> bool:
         """Whether more are wanted, those whose outcomes are awaited counted as if they were admitted."""
-        return self._proposed < self._wanted
+        enough = self._admitted >= self._few and self._proposed >= self._few_after
+        return self._proposed < self._wanted and not enough
 
     @property
     def limit(self) -> float:
@@ -56,6 +62,10 @@ class Founders:
         self._proposed += 1
         place = self._waiting.pop(0) if self._waiting else tuple(self._generator.random(self._dimensions).tolist())
         return place, limit
+
+    def admit(self) -> None:
+        """One that was proposed was admitted."""
+        self._admitted += 1
 
     def reject(self) -> None:
         """One that was proposed was not admitted."""

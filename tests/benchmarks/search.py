@@ -4,8 +4,8 @@
 
 Both fit the same free parameters between the same bounds, under stimuli in nA with a fixed holding current, to the same
 targets. BluePyOpt runs as it comes (its evaluator, IBEA, protocols isolated in processes, processes in parallel), with
-NEURON to itself; ours is the search of a campaign (IBEA over protocols, early end, coarser simulation while searching; a
-best so far that looks as good as BluePyOpt's is evaluated at full fidelity and charged for it). The score is the sum
+NEURON to itself; ours is a campaign's search (IBEA over protocols, early end, coarser simulation while searching;
+a best so far that looks as good as BluePyOpt's is evaluated at full fidelity and charged for it). The score is the sum
 over features of |model - mean| / std, models of both sides scored by the same evaluator at full fidelity; of BluePyOpt,
 whose own scores are means of such distances over spikes, the best of the first three of its hall of fame counts.
 --keep DIR keeps BluePyOpt's runs there, and takes those that it finds: they are hours, and the same whatever ours does.

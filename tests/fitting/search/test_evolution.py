@@ -124,6 +124,27 @@ def test_hopeless_founders_are_replaced(algorithm: str) -> None:
     assert np.mean(np.array(children) < 0.45) > 0.7  # 0.45 by chance
 
 
+def test_where_hopeful_founders_are_rare_some_are_enough_to_breed_from() -> None:
+    """Two of a population of eight, after two populations; children are held to the same until it is complete."""
+    search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1)
+    limit = 0.25 * 2 * FAILURE_SCORE
+    for number in range(16):
+        (candidate,) = ask_batch(search, 1)
+        search.tell(candidate.number, dict.fromkeys(names(2), 1.0 if number in (3, 9) else FAILURE_SCORE))
+        if number in (3, 9):
+            parents = [place_of(candidate)] if number == 3 else [*parents, place_of(candidate)]
+    middle, near = np.mean(parents, axis=0), []
+    for _ in range(6):
+        (candidate,) = ask_batch(search, 1)
+        assert _largest_total(search, candidate) == limit
+        near.append(np.linalg.norm(np.array(place_of(candidate)) - middle))
+        search.tell(candidate.number, dict.fromkeys(names(2), 2.0))
+    assert max(near) < np.linalg.norm(np.subtract(*parents)), "children, not random places"
+    for _ in range(3):
+        (candidate,) = ask_batch(search, 1)
+    assert _largest_total(search, candidate) < limit, "twice the median of a complete population"
+
+
 def test_what_is_ended_early_does_not_change_the_founders() -> None:
     def asked(excluded: bool) -> list[dict[str, float]]:
         search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1)
