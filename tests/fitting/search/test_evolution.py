@@ -127,12 +127,12 @@ def test_hopeless_founders_are_replaced(algorithm: str) -> None:
 def test_where_hopeful_founders_are_rare_some_are_enough_to_breed_from() -> None:
     """Two of a population of eight, after two populations; children are held to the same until it is complete."""
     search = make_search("ibea", cube(3), names(2), SearchSettings(8), 1)
-    limit = 0.25 * 2 * FAILURE_SCORE
+    limit, parents = 0.25 * 2 * FAILURE_SCORE, list[tuple[float, ...]]()
     for number in range(16):
         (candidate,) = ask_batch(search, 1)
-        search.tell(candidate.number, dict.fromkeys(names(2), 1.0 if number in (3, 9) else FAILURE_SCORE))
-        if number in (3, 9):
-            parents = [place_of(candidate)] if number == 3 else [*parents, place_of(candidate)]
+        hopeful = number in (3, 9)
+        search.tell(candidate.number, dict.fromkeys(names(2), 1.0 if hopeful else FAILURE_SCORE))
+        parents += [place_of(candidate)] if hopeful else []
     middle, near = np.mean(parents, axis=0), []
     for _ in range(6):
         (candidate,) = ask_batch(search, 1)
