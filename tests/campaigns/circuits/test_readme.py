@@ -36,6 +36,6 @@ def test_examples_are_understood() -> None:
     tuning = Tuning.model_validate(examples["tuning"])
     assert tuning.stages["background"].trials == 20
     assert not tuning.stages["full circuit"].is_own
-    own = tuning.stages["L4 with recorded L5"]
+    own = tuning.stages["L4 alone"]
     assert own.is_own
     assert own.replayed == {"L5_E": "recorded", "L23_*": "target", "L6_*": 2.0}
