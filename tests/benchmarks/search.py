@@ -53,8 +53,8 @@ class Budget:
 
 SMALL = Budget(50, 20, 100.0, 1e-3)
 SMALL_QUICK = Budget(10, 4, 100.0, 1e-3)
-L5 = Budget(20, 7, 1000.0, 1e-2)
-L5_QUICK = Budget(4, 1, 1000.0, 1e-2)
+L5 = Budget(20, 7, 100.0, 1e-2)
+L5_QUICK = Budget(4, 1, 100.0, 1e-2)
 CASES = {"small": (small_problem, SMALL, SMALL_QUICK), "l5": (l5_problem, L5, L5_QUICK)}
 _LOOKED_AT = 3  # best of BluePyOpt's hall of fame, by its own scores
 
