@@ -106,6 +106,7 @@ def make_search(
     _check(dimensions, objectives, settings, start)
     kind = _find(name)
     options = _options(name, kind, settings.options)
+    weights = weights or dict.fromkeys(objectives, 1.0)
     setup = Setup(
         dimensions=len(dimensions),
         groups=len(group_members(objectives, groups)),
@@ -114,12 +115,11 @@ def make_search(
         start=tuple(tuple(float(place) for place in position) for position in start),
         early_end=settings.early_end,
         deterministic=settings.deterministic,
-        largest_total=FAILURE_SCORE * sum((weights or dict.fromkeys(objectives, 1.0)).values()),
+        largest_total=FAILURE_SCORE * sum(weights.values()),
     )
     algorithm = RestartingAlgorithm(lambda setup: kind.make(setup, options), setup, settings.restarts)
     search = UnitCubeSearch(dimensions, objectives, algorithm, settings.deterministic, groups)
-    alike = weights is None or set(weights.values()) == {1.0}
-    return search if alike or weights is None else WeightedSearch(search, weights)
+    return search if set(weights.values()) == {1.0} else WeightedSearch(search, weights)
 
 
 def _find(name: str) -> AlgorithmKind:
