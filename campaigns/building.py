@@ -71,6 +71,7 @@ def build_settings(campaign: Campaign) -> EvaluationSettings:
         threshold_precision=config.threshold_precision / 100.0,
         largest_current_nA=config.largest_current,
         stage_limit=config.stage_limit,
+        ectopic_limit=config.ectopic_limit,
         integrator=config.integrator,
         absolute_tolerance=config.absolute_tolerance,
         time_step_ms=config.time_step,

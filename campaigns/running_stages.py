@@ -156,6 +156,7 @@ class StageRunner:
             fixed=plan.fixed,
             fidelity=str(plan.fidelity),
             weights=plan.weights,
+            means={name: goal.mean for name, goal in plan.targets.objectives.items()},
         )
 
     def _best(self, config: Stage, name: str) -> list[dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -128,6 +129,7 @@ class Evaluation(Section):
     threshold_precision: Percent = Field(2.0, gt=0)
     largest_current: Nanoamperes = Field(5.0, gt=0)
     stage_limit: float = Field(20.0, gt=0)
+    ectopic_limit: float = Field(2.0, ge=0)
     integrator: Literal["variable", "fixed", "coreneuron"] = "variable"
     absolute_tolerance: float = Field(1e-3, gt=0)
     time_step: Milliseconds = Field(0.025, gt=0, le=1)
@@ -203,6 +205,8 @@ class Campaign(MeasurementKeys):
                 del search[key]
         del content["search"]["rescored"]
         del content["evaluation"]["time_limit"]
+        if math.isinf(self.evaluation.ectopic_limit):  # as before there was such a limit
+            del content["evaluation"]["ectopic_limit"]
         if self.evaluation.integrator == "variable":  # what is not used says nothing
             del content["evaluation"]["integrator"], content["evaluation"]["time_step"]
         if self.recordings is not None and self.recordings.folder is not None and len(self.recordings.folder) > 1:

@@ -7,6 +7,7 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from rheobase.campaigns.ending import Ending
@@ -16,7 +17,7 @@ from rheobase.campaigns.record import RecordedEvaluation
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.evaluation import Candidate, Evaluation
 from rheobase.fitting.search.interface import SearchError
-from rheobase.objectives.scores import FAILURE_SCORE
+from rheobase.objectives.scores import FAILURE_SCORE, deviations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,6 +44,7 @@ class SearchRun:
         fixed: Parameters that it does not move, recorded with the others.
         fidelity: How finely models are simulated, as the record names it.
         weights: Weights of the objectives in the sum of scores that its progress is judged by; 1 of those absent.
+        means: What objectives are held against, by name: searches learn more from deviations with signs.
     """
 
     name: str
@@ -53,6 +55,7 @@ class SearchRun:
     fixed: Mapping[str, float] = field(default_factory=dict)
     fidelity: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
+    means: Mapping[str, float] = field(default_factory=dict)
 
 
 class Watcher(Protocol):
@@ -107,7 +110,7 @@ def run_search(
     """
     limit = TimeLimit(run.evaluation_limit_s, learns=not run.deterministic)
     ending = Ending(run.budget, run.weights, in_order=run.deterministic)
-    progress = replay(search, _shown(record.rows(run.name), watchers, limit, ending))
+    progress = replay(search, _shown(record.rows(run.name), watchers, limit, ending), run.means)
     loop = _Loop(run, search, pool, limit, ending, progress)
     while not stop():
         loop.give()
@@ -180,7 +183,14 @@ class _Loop:
         return waiting.popleft() if waiting else None
 
 
-def replay(search: Search, rows: Iterable[RecordedEvaluation]) -> _Progress:
+def _tell(search: Search, row: RecordedEvaluation, means: Mapping[str, float]) -> None:
+    known = None if row.excluded else deviations(row.scores, row.features, means)
+    search.tell(row.number, row.scores, row.failure is not None, row.excluded, known)
+
+
+def replay(
+    search: Search, rows: Iterable[RecordedEvaluation], means: Mapping[str, float] = MappingProxyType({})
+) -> _Progress:
     """Bring a fresh search to where the recorded one was.
 
     Every question and every answer took one place in a common sequence; a place without an answer was a question.
@@ -188,6 +198,7 @@ def replay(search: Search, rows: Iterable[RecordedEvaluation]) -> _Progress:
     Args:
         search: A fresh search.
         rows: Its evaluations in the order in which they were told; one of them is looked at at a time.
+        means: What objectives are held against, by name.
 
     Raises:
         CampaignError: the search asks something else than what was recorded.
@@ -212,7 +223,7 @@ def replay(search: Search, rows: Iterable[RecordedEvaluation]) -> _Progress:
         ):
             raise _another_search()
         try:
-            search.tell(row.number, row.scores, row.failure is not None, row.excluded)
+            _tell(search, row, means)
         except SearchError as error:  # other objectives
             raise _another_search() from error
         progress.place += 1
@@ -243,7 +254,6 @@ def _shown(
 def _answer(run: SearchRun, search: Search, progress: _Progress, outcome: Outcome) -> RecordedEvaluation:
     candidate = progress.at_work.pop(outcome.key)
     evaluation = evaluation_of(outcome, run.objectives)
-    search.tell(candidate.number, evaluation.scores, evaluation.failure is not None, evaluation.excluded)
     row = RecordedEvaluation(
         search=run.name,
         number=candidate.number,
@@ -258,6 +268,7 @@ def _answer(run: SearchRun, search: Search, progress: _Progress, outcome: Outcom
         excluded=evaluation.excluded,
         fidelity=run.fidelity,
     )
+    _tell(search, row, run.means)
     progress.place += 1
     progress.told += 1
     return row

@@ -27,6 +27,28 @@ def z_score(value: float | None, mean: float, std: float) -> float:
     return min(abs(value - mean) / std, FAILURE_SCORE)
 
 
+def deviations(
+    scores: Mapping[str, float],
+    features: Mapping[str, float] | None = None,
+    means: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """Scores with the sign of what was measured minus what was wanted; NaN where nothing could be measured.
+
+    Args:
+        scores: Scores by objective.
+        features: What was measured, by objective; the sign of one that is absent is not known, it is taken as +.
+        means: What was wanted, by objective; the same.
+    """
+    features, means = features or {}, means or {}
+    found = {}
+    for name, score in scores.items():
+        if name in features and name in means:
+            found[name] = math.copysign(score, features[name] - means[name])
+        else:
+            found[name] = score if score < FAILURE_SCORE else math.nan
+    return found
+
+
 @dataclass(frozen=True)
 class ScoreSummary:
     """Scores of one model in three numbers.

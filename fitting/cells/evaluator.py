@@ -39,6 +39,8 @@ class EvaluationSettings:
         threshold_precision: Width of the bracket around the threshold current, relative to it.
         largest_current_nA: A model that does not spike at this step has no threshold current (nA).
         stage_limit: Score of an intrinsic property above which later stages are not simulated.
+        ectopic_limit: A model whose axon or dendrites fire more often than this for each spike of the soma, and three
+            times more, has failed; infinity: it is simulated all the same.
         integrator: "variable": CVODE; "fixed": NEURON's fixed time step; "coreneuron": the same by CoreNEURON, for
             which all mechanisms of the process are those of this model. See `Integrator`.
         absolute_tolerance: Of CVODE.
@@ -51,6 +53,7 @@ class EvaluationSettings:
     threshold_precision: float = 0.02
     largest_current_nA: float = 5.0
     stage_limit: float = 20.0
+    ectopic_limit: float = 2.0
     integrator: Literal["variable", "fixed", "coreneuron"] = "variable"
     absolute_tolerance: float = 1e-3
     time_step_ms: float = 0.025
@@ -104,6 +107,7 @@ class CellEvaluator:
             settings.clamp_integrator,
             _sites(targets),
             targets.settings.spike_threshold_mV,
+            settings.ectopic_limit,
         )
         self._goals = targets.objectives
         self._protocols = by_information(targets.protocols)

@@ -24,10 +24,10 @@ _FAR_MS = 1e9
 # The grid on which a running simulation is looked at. Each look adds a recorded point and changes no time step;
 # every simulation has the same ones, so that looking changes no result.
 _LOOK_EVERY_MS = 25.0
-# A silent cell takes some hundred variable time steps in two seconds, seldom some thousand; one whose axon or dendrites
-# fire takes a hundred for each of their spikes, up to minutes of computing.
-_STEPS_OF_A_SILENT_CELL = 3000
 _LARGEST_STEP_MS = 10.0  # NEURON's default; a cell alone exchanges no spikes
+# Spikes elsewhere are counted each time so many steps were taken: a silent cell takes some hundred in two seconds, a
+# spike takes one or two hundred.
+_STEPS_BETWEEN_COUNTS = 300
 _ECTOPIC_SPIKES = 3
 
 
@@ -115,6 +115,7 @@ class SomaClamp:
         integrator: How to step through time.
         sites: What to record beside the voltage at the soma: name in the traces -> (variable, place).
         spike_threshold_mV: A spike is a crossing of this voltage (mV).
+        ectopic_limit: Spikes elsewhere for each of the soma's, three more aside, with which a simulation still goes on.
 
     Raises:
         ModelError: the model has no such place, or no such variable there.
@@ -126,6 +127,7 @@ class SomaClamp:
         integrator: Integrator | None = None,
         sites: Mapping[str, tuple[str, RecordingSite | None]] | None = None,
         spike_threshold_mV: float = -20.0,
+        ectopic_limit: float = 2.0,
     ) -> None:
         self._instance = instance
         self._h = h = instance.h
@@ -140,7 +142,8 @@ class SomaClamp:
         self._elsewhere = [section for section in instance.cell.all if section != instance.soma]
         # CoreNEURON has no APCount.
         counted = [] if self._integrator.kind == "coreneuron" else self._elsewhere
-        self._ectopic = [_CountedSpikes(h, section, spike_threshold_mV) for section in counted]
+        self._counted = [_CountedSpikes(h, section, spike_threshold_mV) for section in counted]
+        self._ectopic_limit = ectopic_limit
         self._steps: list[Any] = []
         self._ramps: list[Any] = []
         self._clamp = h.SEClamp(self._middle)
@@ -246,10 +249,7 @@ class SomaClamp:
         Raises:
             SimulationError: the integration failed, or the cell fires elsewhere while its soma is silent.
         """
-        ectopic: Sequence[_SectionSpikes] = self._ectopic
-        if self._integrator.kind == "coreneuron":
-            ectopic = [_RecordedSpikes(self._h, one, self._spike_threshold_mV) for one in self._elsewhere]
-        return self.step(state, amplitude_nA, 0.0, duration_ms, 5.0, _FirstSpike(self._time, ectopic))
+        return self.step(state, amplitude_nA, 0.0, duration_ms, 5.0, _FirstSpike())
 
     def _provide_electrodes(self, steps: int, ramps: int) -> None:
         while len(self._steps) < steps:
@@ -286,14 +286,18 @@ class SomaClamp:
         # NEURON's own loops; `continuerun` takes the same steps in interpreted hoc.
         advance_to = self._cvode.solve if self._integrator.kind == "variable" else self._take_steps
         spikes = _SpikeCounter(self._spike_threshold_mV, begin)
+        elsewhere, counted_at = self._spikes_elsewhere(), 0
         reached, ended = begin, False
         try:
             while reached < end and not ended:
                 reached = min(reached + _LOOK_EVERY_MS, end)
                 advance_to(reached)
+                spikes.look(self._time, self._voltage)
                 if watch is not None:
-                    spikes.look(self._time, self._voltage)
                     ended = reached < end and watch.ends(reached - begin, spikes.times_ms)
+                if self._time.size() >= counted_at + _STEPS_BETWEEN_COUNTS:
+                    counted_at = int(self._time.size())
+                    self._refuse_ectopic(len(spikes.times_ms), elsewhere)
         except RuntimeError as error:
             raise SimulationError(f"NEURON could not integrate the cell: {error}") from error
         time, voltage = np.array(self._time), np.array(self._voltage)
@@ -304,6 +308,19 @@ class SomaClamp:
         if len(time) == 0 or not math.isclose(time[-1], reached, abs_tol=nearest_ms):
             raise SimulationError(f"the integration stopped at {time[-1] - begin if len(time) else 0:.3f} ms")
         return Trace(time - begin, voltage, sites, not ended)
+
+    def _spikes_elsewhere(self) -> Sequence[_SectionSpikes]:
+        if math.isinf(self._ectopic_limit):
+            return ()
+        if self._integrator.kind == "coreneuron":
+            return [_RecordedSpikes(self._h, section, self._spike_threshold_mV) for section in self._elsewhere]
+        return self._counted
+
+    def _refuse_ectopic(self, somatic: int, elsewhere: Sequence[_SectionSpikes]) -> None:
+        """An axon that fires by itself costs minutes of computing, and the cell is of no use."""
+        most = max((section.count() for section in elsewhere), default=0)
+        if most > _ECTOPIC_SPIKES + self._ectopic_limit * somatic:
+            raise SimulationError(f"ectopic: axon or dendrites fired {most} times, the soma {somatic} times")
 
     def _take_steps(self, time_ms: float) -> None:
         """Fixed steps to the one nearest to a time, by NEURON, or by CoreNEURON, which gives its state back."""
@@ -375,13 +392,5 @@ class _SpikeCounter:
 class _FirstSpike:
     """Ends a simulation at the first spike."""
 
-    def __init__(self, time: Any, ectopic: Sequence[_SectionSpikes]) -> None:
-        self._time = time
-        self._ectopic = ectopic
-
     def ends(self, elapsed_ms: float, spike_times_ms: Sequence[float]) -> bool:  # noqa: ARG002
-        if spike_times_ms:
-            return True
-        if self._time.size() > _STEPS_OF_A_SILENT_CELL and any(c.count() >= _ECTOPIC_SPIKES for c in self._ectopic):
-            raise SimulationError("ectopic: axon or dendrites fire while the soma is silent")
-        return False
+        return bool(spike_times_ms)

@@ -23,7 +23,7 @@ class Setup:
         early_end: Whether evaluations may be ended early. Where this needs a rule of selection of its own, the rule
             holds whether they are ended or not.
         deterministic: Whether outcomes come by whole generations.
-        largest_total: Total of a candidate that fails in every objective.
+        failure_scores: Score of each objective that cannot be measured.
     """
 
     dimensions: int
@@ -33,7 +33,12 @@ class Setup:
     start: tuple[tuple[float, ...], ...] = ()
     early_end: bool = True
     deterministic: bool = False
-    largest_total: float = FAILURE_SCORE
+    failure_scores: tuple[float, ...] = (FAILURE_SCORE,)
+
+    @property
+    def largest_total(self) -> float:
+        """Total of a candidate that fails in every objective."""
+        return sum(self.failure_scores)
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,16 @@ class Outcome:
         total: Sum of all scores.
         failed: Whether a constraint was violated: ranks behind everyone who did not fail.
         rejected: Whether its total is above the proposal's largest total, or it failed though there is one. Nothing
-            else is known then: groups and total are infinite.
+            else is known then: groups and total are infinite, and there are no deviations.
+        deviations: Of each objective from its target, with their signs where those are known; NaN where it could not be
+            measured.
     """
 
     groups: tuple[float, ...]
     total: float
     failed: bool = False
     rejected: bool = False
+    deviations: tuple[float, ...] = ()
 
 
 P = TypeVar("P", bound=Proposal)

@@ -88,7 +88,8 @@ class Evolution:
         self._newcomers: list[Individual] = []
         self._learnt = 0
         self._limit = math.inf
-        self._founders = Founders(setup, self._population, options.founder_part if setup.early_end else math.inf)
+        part = options.founder_part if setup.early_end else math.inf
+        self._founders = Founders(setup, self._population, part, few_enough=True)
         self._waiting: list[tuple[float, ...]] = []
 
     @property

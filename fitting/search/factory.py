@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rheobase.features.errors import CampaignError
 from rheobase.fitting.search.algorithm import Setup
+from rheobase.fitting.search.bayesian import BayesianOptimisation, BayesianOptions
 from rheobase.fitting.search.covariance import CovarianceAdaptation, CovarianceOptions
 from rheobase.fitting.search.differential_evolution import DifferentialEvolution, DifferentialOptions
 from rheobase.fitting.search.evolution import Evolution, EvolutionOptions
@@ -69,6 +70,7 @@ BUILT_IN: dict[str, AlgorithmKind] = {
     "cma_es": AlgorithmKind(CovarianceOptions, CovarianceAdaptation),
     "mo_cma_es": AlgorithmKind(MultiCovarianceOptions, MultiCovarianceAdaptation),
     "differential_evolution": AlgorithmKind(DifferentialOptions, DifferentialEvolution),
+    "bayesian": AlgorithmKind(BayesianOptions, BayesianOptimisation),
     **{f"optuna_{name}": AlgorithmKind(OptunaOptions, partial(OptunaSampler, sampler=name)) for name in SAMPLERS},
 }
 
@@ -115,7 +117,7 @@ def make_search(
         start=tuple(tuple(float(place) for place in position) for position in start),
         early_end=settings.early_end,
         deterministic=settings.deterministic,
-        largest_total=FAILURE_SCORE * sum(weights.values()),
+        failure_scores=tuple(FAILURE_SCORE * weights[name] for name in objectives),
     )
     algorithm = RestartingAlgorithm(lambda setup: kind.make(setup, options), setup, settings.restarts)
     search = UnitCubeSearch(dimensions, objectives, algorithm, settings.deterministic, groups)

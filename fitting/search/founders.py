@@ -12,7 +12,6 @@ from rheobase.fitting.search.positions import first_positions
 if TYPE_CHECKING:
     from rheobase.fitting.search.algorithm import Setup
 
-_DRAWN_AT_MOST = 4  # populations
 _FEW_ENOUGH_AFTER = 2
 _FEW = 0.2  # of a population
 
@@ -25,22 +24,27 @@ class Founders:
     all that the search does afterwards. So a random founder whose total exceeds a small part of the largest total there
     is, that of a model that fails in every objective, is replaced by another one, and its evaluation may end as soon
     as that is certain. Where hopeful ones are rare, a fifth of a population is enough after two populations of random
-    places: their children come for less, and fill the population. After four populations of random places whoever comes
-    is taken, so that a search in which all of them are hopeless begins too.
+    places: their children come for less, and fill the population. In the end whoever comes is taken, so that a search
+    in which all of them are hopeless begins too.
 
     Args:
         setup: What the evolution works on.
         population: Number of founders.
         part: Largest total of a founder as a part of the largest total there is; infinity admits everyone.
+        patience: After so many populations of random places whoever comes is taken.
+        few_enough: Whether a fifth of a population is enough after two populations of random places.
     """
 
-    def __init__(self, setup: Setup, population: int, part: float) -> None:
+    def __init__(
+        self, setup: Setup, population: int, part: float, patience: int = 4, *, few_enough: bool = False
+    ) -> None:
         self._generator = np.random.default_rng(setup.seed)
         self._waiting = first_positions(setup, population, self._generator)
         self._given = min(len(set(setup.start)), population)
         self._dimensions = setup.dimensions
-        self._wanted, self._most = population, population * _DRAWN_AT_MOST
-        self._few, self._few_after = max(2.0, _FEW * population), population * _FEW_ENOUGH_AFTER
+        self._wanted, self._most = population, population * patience
+        self._few = max(2.0, _FEW * population) if few_enough else math.inf
+        self._few_after = population * _FEW_ENOUGH_AFTER
         self._admitted = 0
         self._proposed = 0
         self._limit = part * setup.largest_total

@@ -62,7 +62,14 @@ class Search(Protocol):
             SearchError: a number that is not awaited.
         """
 
-    def tell(self, number: int, scores: Mapping[str, float], failed: bool = False, excluded: bool = False) -> None:
+    def tell(
+        self,
+        number: int,
+        scores: Mapping[str, float],
+        failed: bool = False,
+        excluded: bool = False,
+        deviations: Mapping[str, float] | None = None,
+    ) -> None:
         """The scores of a candidate that was asked for.
 
         Args:
@@ -71,6 +78,9 @@ class Search(Protocol):
                 measured are enough, and lower bounds will do.
             failed: Whether it violates a constraint (its evaluation could not be carried to the end).
             excluded: Whether its evaluation was ended because its bound excludes it.
+            deviations: Of the objectives from their targets, as their scores but with signs; NaN where one could not be
+                measured (`rheobase.objectives.scores.deviations`). Searches that model them do without signs where
+                there are none.
 
         Raises:
             SearchError: a number that was not asked for, or was told before; objectives that differ; scores that are

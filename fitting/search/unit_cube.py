@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic
 from rheobase.fitting.evaluation import Candidate
 from rheobase.fitting.search.algorithm import Outcome, P
 from rheobase.fitting.search.interface import SearchError, TotalBound, total_score
+from rheobase.objectives.scores import deviations as deviations_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,13 +68,20 @@ class UnitCubeSearch(Generic[P]):
         largest_total = self._proposal(number).largest_total
         return None if math.isinf(largest_total) else TotalBound(self._objectives, largest_total)
 
-    def tell(self, number: int, scores: Mapping[str, float], failed: bool = False, excluded: bool = False) -> None:
+    def tell(
+        self,
+        number: int,
+        scores: Mapping[str, float],
+        failed: bool = False,
+        excluded: bool = False,
+        deviations: Mapping[str, float] | None = None,
+    ) -> None:
         """The scores of a candidate that was asked for."""
         proposal = self._proposal(number)
         self._check(number, scores, partial=excluded)
         if excluded:
             self._check_excluded(number, scores, failed)
-        outcome = self._outcome(proposal, scores, failed)
+        outcome = self._outcome(proposal, scores, failed, deviations)
         del self._awaited[number]
         if self._deterministic:
             self._learnt_later[number] = (proposal, outcome)
@@ -88,13 +96,16 @@ class UnitCubeSearch(Generic[P]):
         self._learnt_later.clear()
         self._left_in_generation = self._algorithm.generation_size
 
-    def _outcome(self, proposal: P, scores: Mapping[str, float], failed: bool) -> Outcome:
+    def _outcome(
+        self, proposal: P, scores: Mapping[str, float], failed: bool, deviations: Mapping[str, float] | None
+    ) -> Outcome:
         total = total_score(self._objectives, scores)
         # What was ended early and what was not must be the same to the algorithm.
         if (failed and not math.isinf(proposal.largest_total)) or total > proposal.largest_total:
             return Outcome((math.inf,) * len(self._groups), math.inf, rejected=True)
         means = (sum(math.log1p(scores[name]) for name in members) / len(members) for members in self._groups)
-        return Outcome(tuple(means), total, failed)
+        known = deviations_of(scores) if deviations is None else deviations
+        return Outcome(tuple(means), total, failed, deviations=tuple(known[name] for name in self._objectives))
 
     def _proposal(self, number: int) -> P:
         if number not in self._awaited:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rheobase.objectives.scores import deviations as deviations_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,9 +55,17 @@ class WeightedSearch:
         bound = self._search.bound(number)
         return None if bound is None else WeightedBound(bound, self._weights)
 
-    def tell(self, number: int, scores: Mapping[str, float], failed: bool = False, excluded: bool = False) -> None:
+    def tell(
+        self,
+        number: int,
+        scores: Mapping[str, float],
+        failed: bool = False,
+        excluded: bool = False,
+        deviations: Mapping[str, float] | None = None,
+    ) -> None:
         """The plain scores of a candidate."""
-        self._search.tell(number, weighted(scores, self._weights), failed, excluded)
+        known = deviations_of(scores) if deviations is None else deviations
+        self._search.tell(number, weighted(scores, self._weights), failed, excluded, weighted(known, self._weights))
 
 
 def weighted(scores: Mapping[str, float], weights: Mapping[str, float]) -> dict[str, float]:

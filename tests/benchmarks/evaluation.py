@@ -55,7 +55,7 @@ class Case:
 _ELITES = 5  # evaluated again at full fidelity
 
 QUICK = Case(3, 3, 6.0, 100.0, 1e-3)
-FULL = Case(6, 8, 300.0, 1000.0, 1e-2)
+FULL = Case(6, 8, 300.0, 100.0, 1e-2)
 
 
 def our_costs(problem: Problem, candidates: list[Mapping[str, float]]) -> list[dict[str, Any]]:
@@ -84,7 +84,8 @@ def main() -> None:
     options = parser.parse_args()
     case, problem = (QUICK, small_problem()) if options.quick else (FULL, l5_problem())
 
-    search = run_ours(problem, 1, case.search_cpu_s, 0.0, case.segment_length_um, case.absolute_tolerance)
+    coarse = case.segment_length_um, case.absolute_tolerance
+    search = run_ours(problem, 1, case.search_cpu_s, 0.0, *coarse, "ibea")
     evaluator = CellEvaluator(problem.model, problem.targets, problem.settings)
     begin = time.process_time()
     for holder in search.holders[-_ELITES:]:

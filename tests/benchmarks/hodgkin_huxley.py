@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rheobase.features.measurement import MeasurementSettings, measure
 from rheobase.features.recording import Step
 from rheobase.fitting.search.space import Dimension
-from rheobase.objectives.scores import z_score
+from rheobase.objectives.scores import deviations, z_score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,19 +61,26 @@ class HodgkinHuxley:
         self._set(TRUE)
         self._goals = {protocol: self._features(protocol) for protocol in TARGETS}
 
-    def scores(self, conductances: Mapping[str, float], bound: Bound | None = None) -> tuple[dict[str, float], bool]:
-        """Scores of the protocols, one after another, and whether a bound ended that."""
+    def scores(
+        self, conductances: Mapping[str, float], bound: Bound | None = None
+    ) -> tuple[dict[str, float], dict[str, float], bool]:
+        """Scores of one protocol after another, deviations from what is wanted, and whether a bound ended that."""
         self._set(conductances)
         scores: dict[str, float] = {}
-        for protocol, deviations in TARGETS.items():
+        features: dict[str, float] = {}
+        means: dict[str, float] = {}
+        for protocol, targets in TARGETS.items():
             if bound is not None and bound.excludes(scores):
-                return scores, True
+                return scores, {}, True
             found, goals = self._features(protocol), self._goals[protocol]
-            for name, std in deviations.items():
+            for name, std in targets.items():
                 goal = goals[name]
                 assert goal is not None
-                scores[f"{protocol}.{name}"] = z_score(found[name], goal, std)
-        return scores, False
+                objective, value = f"{protocol}.{name}", found[name]
+                scores[objective], means[objective] = z_score(value, goal, std), goal
+                if value is not None:
+                    features[objective] = value
+        return scores, deviations(scores, features, means), False
 
     def _set(self, conductances: Mapping[str, float]) -> None:
         for name, value in conductances.items():

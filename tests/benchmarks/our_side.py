@@ -146,9 +146,10 @@ def run_ours(
     goal_total: float,
     segment_length_um: float,
     absolute_tolerance: float,
-    population: int = 50,
+    algorithm: str,
+    population: int | None = None,
 ) -> OurRun:
-    """Our search with its defaults (asynchronous IBEA), at a chosen fidelity.
+    """Our asynchronous search with its defaults, at a chosen fidelity.
 
     Args:
         problem: What to fit.
@@ -158,18 +159,22 @@ def run_ours(
             have it at the fidelity of the search and are the best so far.
         segment_length_um: Longest segment while searching (um).
         absolute_tolerance: Of the variable time step while searching.
-        population: Size of the population.
+        algorithm: Name of the search.
+        population: Its size; None: what suits it.
     """
     watcher = _Holders()
     model = dataclasses.replace(problem.model, segment_length_um=segment_length_um)
     settings = dataclasses.replace(problem.settings, absolute_tolerance=absolute_tolerance)
     pool = _Here(lambda: CellEvaluator(model, problem.targets, settings))
     objectives = tuple(problem.targets.objectives)
-    search = make_search("ibea", model.dimensions, objectives, SearchSettings(population), seed, problem.targets.groups)
+    means = {name: goal.mean for name, goal in problem.targets.objectives.items()}
+    search = make_search(
+        algorithm, model.dimensions, objectives, SearchSettings(population), seed, problem.targets.groups
+    )
     confirmation = _Confirmation(problem, watcher, goal_total, pool)
     with tempfile.TemporaryDirectory(prefix="rheobase-search-") as folder:
         record = EvaluationRecord(Path(folder), [dimension.name for dimension in model.dimensions], objectives)
-        run = SearchRun("search", Budget(10**9, cpu_s=cpu_limit_s), objectives, 120.0)
+        run = SearchRun("search", Budget(10**9, cpu_s=cpu_limit_s), objectives, 120.0, means=means)
         run_search(run, search, pool, record, [watcher], confirmation)
         evaluations = len(record)
         record.close()

@@ -18,6 +18,7 @@ from rheobase.features.errors import CampaignError
 from rheobase.fitting.evaluation import Evaluation
 from rheobase.fitting.search.algorithm import Setup
 from rheobase.fitting.search.evolution import Evolution, EvolutionOptions
+from rheobase.fitting.search.factory import SearchSettings, make_search
 from rheobase.fitting.search.space import Dimension
 from rheobase.fitting.search.unit_cube import UnitCubeSearch
 from rheobase.objectives.scores import FAILURE_SCORE
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rheobase.campaigns.pool import Pool
-    from rheobase.fitting.evaluation import Bound
+    from rheobase.fitting.evaluation import Bound, Candidate
     from rheobase.fitting.search.interface import Search
 
 DIMENSIONS = (Dimension("g_pas.all", 1e-5, 1e-3, logarithmic=True), Dimension("e_pas.all", -90.0, -60.0))
@@ -431,4 +432,46 @@ def test_a_deterministic_search_ends_between_generations_only(tmp_path: Path, wo
     assert 8 < len(record) < 400
     assert len(record) % 8 == 0
     assert pool.submitted == list(range(len(record)))
+    record.close()
+
+
+class Listening:
+    """A search, and the deviations that it is told."""
+
+    def __init__(self) -> None:
+        objectives = dict.fromkeys(OBJECTIVES, "all")
+        self._search = make_search("bayesian", DIMENSIONS, OBJECTIVES, SearchSettings(6), 3, objectives)
+        self.told: list[str] = []
+
+    def ask(self) -> Candidate | None:
+        return self._search.ask()
+
+    def bound(self, number: int) -> Bound | None:
+        return self._search.bound(number)
+
+    def tell(
+        self,
+        number: int,
+        scores: Mapping[str, float],
+        failed: bool = False,
+        excluded: bool = False,
+        deviations: Mapping[str, float] | None = None,
+    ) -> None:
+        self.told.append(repr(deviations))
+        if deviations is not None and not failed:
+            assert {name: abs(value) for name, value in deviations.items()} == scores
+        self._search.tell(number, scores, failed, excluded, deviations)
+
+
+def test_searches_are_told_deviations_with_signs_then_and_when_resumed(tmp_path: Path) -> None:
+    run = SearchRun("search", Budget(40), OBJECTIVES, 10.0, means={"near": 0.2, "far": 0.7})
+    record, search = _record(tmp_path), Listening()
+    run_search(run, search, InlinePool(Toy(), 3, seed=1), record, [], lambda: False)
+    assert any("-" in told for told in search.told)
+    resumed = Listening()
+    replay(resumed, record.rows("search"), run.means)
+    assert resumed.told == search.told
+    assert resumed.ask() == search.ask()
+    with pytest.raises(CampaignError, match="another version of the search"):
+        replay(Listening(), record.rows("search"), {})
     record.close()

@@ -119,6 +119,7 @@ class SearchContract(ABC):
     deterministic: bool = False  # whether candidates are independent of the number of workers and the order of answers
     ends_early: bool = True  # whether it ever gives bounds
     limits_founders: bool = False  # whether the first candidates have a bound, that only hopeless ones exceed
+    hopeful: float = 0.2  # part of the failure score with which the first candidates are admitted nevertheless
     rounds_after_failures: int = 3  # evaluations after a first population of failures
     nearer: float = 0.2  # distance to the best place in the end, in parts of that of the first candidates
     precision: float = 0.1  # with one parameter in a range of 30
@@ -393,7 +394,7 @@ class SearchContract(ABC):
         bound = search.bound(candidate.number)
         if self.limits_founders:
             assert bound is not None
-            assert not bound.excludes(dict.fromkeys(OBJECTIVES, 0.2 * FAILURE_SCORE))
+            assert not bound.excludes(dict.fromkeys(OBJECTIVES, self.hopeful * FAILURE_SCORE))
             assert bound.excludes(dict.fromkeys(OBJECTIVES, FAILURE_SCORE))
         else:
             assert bound is None  # as long as anyone may enter

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rheobase.objectives.scores import FAILURE_SCORE, ScoreSummary, summarize, z_score
+from rheobase.objectives.scores import FAILURE_SCORE, ScoreSummary, deviations, summarize, z_score
 
 numbers = st.floats(-1e6, 1e6)
 stds = st.floats(1e-6, 1e6)
@@ -29,6 +29,23 @@ def test_values(value: float, mean: float, std: float, expected: float) -> None:
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
 def test_failures(value: float | None) -> None:
     assert z_score(value, 0.0, 1.0) == FAILURE_SCORE == 250.0
+
+
+def test_deviations_have_the_sign_of_what_was_measured_minus_what_was_wanted() -> None:
+    scores = {"above": 2.0, "below": 3.0, "far": 250.0, "silent": 250.0, "another": 1.5}
+    features, means = (
+        {"above": 9.0, "below": -4.0, "far": -1e6, "another": 1.0},
+        {"above": 8.0, "below": -1.0, "far": 0.0},
+    )
+    found = deviations(scores, features, means)
+    assert math.isnan(found.pop("silent"))
+    assert found == {"above": 2.0, "below": -3.0, "far": -250.0, "another": 1.5}
+
+
+def test_deviations_without_signs() -> None:
+    found = deviations({"some": 2.0, "silent": 250.0})
+    assert math.isnan(found.pop("silent"))
+    assert found == {"some": 2.0}
 
 
 @given(value=numbers, mean=numbers, std=stds)

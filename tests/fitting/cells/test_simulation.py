@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -95,8 +96,8 @@ def test_parameters_that_cannot_be_integrated(name: str, clamp: SomaClamp) -> No
     assert clamp.hold(-84.0, 100.0).voltage_mV == pytest.approx(-84.0, abs=0.01)
 
 
-def ectopic_complaint(kind: str = "variable") -> str:
-    """What is said of a cut-off, excitable axon end that fires under its own leak while the soma is silent."""
+def ectopic_complaint(kind: str = "variable", limit: float = 2.0) -> str:
+    """What is said of a cut-off, excitable dendrite that fires under its own leak while the soma is silent."""
     changes = {
         "gNaTgbar_NaTg.apical": "2 S/cm2", "gSKv3_1bar_SKv3_1.apical": "1 S/cm2", "ena.apical": "50 mV",
         "ek.apical": "-85 mV", "e_pas.apical": "-20 mV", "g_pas.apical": "1e-3 S/cm2", "Ra.apical": "1e6 ohm cm",
@@ -105,9 +106,9 @@ def ectopic_complaint(kind: str = "variable") -> str:
     model = small_cell.model(changes)
     instance = CellInstance(model, coreneuron=kind == "coreneuron")
     instance.set_parameters({parameter.name: small_cell.HIDDEN[parameter.name] for parameter in model.free_parameters})
-    clamp = SomaClamp(instance, Integrator(kind, time_step_ms=0.05))  # type: ignore[arg-type]
-    settled = clamp.settle(0.0, 100.0)
+    clamp = SomaClamp(instance, Integrator(kind, time_step_ms=0.05), ectopic_limit=limit)  # type: ignore[arg-type]
     try:
+        settled = clamp.settle(0.0, 100.0)
         clamp.spikes_at(settled, 0.01, 2000.0)
     except SimulationError as error:
         return str(error)
@@ -115,9 +116,23 @@ def ectopic_complaint(kind: str = "variable") -> str:
 
 
 @pytest.mark.parametrize("kind", ["variable", "fixed", "coreneuron"])
-def test_ectopic_spikes_end_the_search_for_a_threshold(kind: str) -> None:
+def test_ectopic_spikes_end_a_simulation(kind: str) -> None:
     said = in_new_process(ectopic_complaint, kind)
-    assert said == "ectopic: axon or dendrites fire while the soma is silent"
+    assert re.fullmatch(r"ectopic: axon or dendrites fired \d+ times, the soma 0 times", said), said
+
+
+def test_ectopic_spikes_are_let_be_without_a_limit() -> None:
+    assert in_new_process(ectopic_complaint, "variable", math.inf) == "it was simulated to the end"
+
+
+def test_spikes_that_run_into_the_dendrites_are_not_ectopic(clamp: SomaClamp) -> None:
+    """Three more than the limit times the soma's are: with a limit of zero every fourth spike of a dendrite is one."""
+    held = clamp.hold(-84.0, 300.0)
+    assert clamp.step(held, 0.3, 10.0, 500.0, 10.0).spikes(-20.0) > 5
+    strict = SomaClamp(clamp._instance, ectopic_limit=0.0)
+    held = strict.hold(-84.0, 300.0)
+    with pytest.raises(SimulationError, match=r"ectopic: axon or dendrites fired \d+ times, the soma [1-9]\d* times"):
+        strict.step(held, 0.3, 10.0, 500.0, 10.0)
 
 
 @pytest.mark.parametrize("time_step_ms", [0.0625, 0.08, 0.1])

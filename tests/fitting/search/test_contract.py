@@ -93,6 +93,20 @@ class TestDifferentialEvolutionDeterministic(TestDifferentialEvolution):
     deterministic = True
 
 
+class TestBayesian(ByName):
+    name = "bayesian"
+    limits_founders = True
+    hopeful = 0.1
+    evaluations = 40
+    population = 10
+    many = 400
+    larger = 3.0  # it knows 200 places at most
+
+
+class TestBayesianDeterministic(TestBayesian):
+    deterministic = True
+
+
 class TestRestarting(ByName):
     """Restarts every now and then, with more and more candidates in a generation."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 
 import pytest
@@ -18,7 +19,7 @@ def _search(algorithm: str = "ibea") -> Search:
     return make_search(algorithm, DIMENSIONS, OBJECTIVES, SearchSettings(10), seed=1)
 
 
-@pytest.mark.parametrize("algorithm", ["ibea", "cma_es", "differential_evolution"])
+@pytest.mark.parametrize("algorithm", ["ibea", "cma_es", "differential_evolution", "bayesian"])
 def test_the_search_sees_scores_times_their_weights(algorithm: str) -> None:
     weighted, plain = WeightedSearch(_search(algorithm), WEIGHTS), _search(algorithm)
     unweighted = _search(algorithm)
@@ -51,6 +52,28 @@ def test_a_bound_is_asked_with_plain_scores_and_may_travel() -> None:
     (child,) = ask_batch(search, 1)
     with pytest.raises(SearchError, match=r"its total of 9 .* within its bound, 14"):
         search.tell(child.number, {OBJECTIVES[0]: 3.0}, excluded=True)
+
+
+class _Heard:
+    """A search that only listens."""
+
+    def __init__(self) -> None:
+        self.deviations: dict[str, float] = {}
+
+    def tell(self, *told: object) -> None:
+        assert isinstance(told[4], dict)
+        self.deviations = told[4]
+
+
+def test_deviations_are_weighted_too() -> None:
+    heard = _Heard()
+    search = WeightedSearch(heard, WEIGHTS)  # type: ignore[arg-type]
+    search.tell(0, {OBJECTIVES[0]: 2.0, OBJECTIVES[1]: 4.0}, deviations={OBJECTIVES[0]: -2.0, OBJECTIVES[1]: math.nan})
+    assert heard.deviations[OBJECTIVES[0]] == -6.0
+    assert math.isnan(heard.deviations[OBJECTIVES[1]])
+    search.tell(0, {OBJECTIVES[0]: 2.0, OBJECTIVES[1]: 250.0})
+    assert heard.deviations[OBJECTIVES[0]] == 6.0
+    assert math.isnan(heard.deviations[OBJECTIVES[1]]), "a failure stays one, whatever its weight"
 
 
 def test_without_bound_there_is_none() -> None:
