@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-_POPULATION = 10
+_PATIENCE = 20  # random places for each founder, before whoever comes is taken
+_FEWEST_KNOWN = 2
 _KNOWN_AT_MOST = 200  # places that were admitted: decompositions take the third power of their number
 _OTHERS_AT_MOST = 100
 _AWAITED_AT_MOST = 50
@@ -33,19 +34,23 @@ _CONVERGED_FOR = 20  # proposals in a row
 
 @dataclass(frozen=True)
 class BayesianOptions:
-    """What is admitted to the model.
+    """Where it begins, and what is admitted to the model.
 
     Attributes:
+        founders: Random places to begin with, and how many proposals a deterministic search makes before it learns
+            their outcomes.
         admission_ratio: Of a place with a total above this many times the best one nothing but that is learnt, where
             evaluations may end early.
         founder_part: A random first model with a total above this part of the largest total there is, a failure in
             every objective, is replaced by another, where evaluations may end early.
     """
 
+    founders: int = 10
     admission_ratio: float = 2.0
     founder_part: float = 0.125
 
     def __post_init__(self) -> None:
+        check_range("founders", self.founders, 2)
         check_range("admission_ratio", self.admission_ratio, 1.0)
         check_range("founder_part", self.founder_part, 0.0, above=True)
 
@@ -82,18 +87,15 @@ class BayesianOptimisation:
     ratio is taken from the best total at the time of the proposal.
 
     Args:
-        setup: What it works on; the population is the number of first, random places (10 unless given), and how many
-            proposals a deterministic search makes before it learns their outcomes.
-        options: What is admitted.
+        setup: What it works on; it has no population.
+        options: Where it begins, and what is admitted.
     """
 
     def __init__(self, setup: Setup, options: BayesianOptions) -> None:
-        self._population = setup.population or _POPULATION
         self._failure_scores = np.array(setup.failure_scores)
-        self._ratio = options.admission_ratio if setup.early_end else math.inf
-        self._founders = Founders(
-            setup, self._population, options.founder_part if setup.early_end else math.inf, patience=20
-        )
+        self._options, self._ends_early = options, setup.early_end
+        part = options.founder_part if setup.early_end else math.inf
+        self._founders = Founders(setup, options.founders, part, patience=_PATIENCE)
         self._generator = np.random.default_rng([setup.seed, 1])
         self._known: list[_Known] = []  # best first
         self._others: list[tuple[float, ...]] = []  # latest last
@@ -103,7 +105,7 @@ class BayesianOptimisation:
     @property
     def generation_size(self) -> int:
         """As many as there are founders."""
-        return self._population
+        return self._options.founders
 
     @property
     def exhausted(self) -> bool:
@@ -112,10 +114,11 @@ class BayesianOptimisation:
 
     def propose(self) -> _Proposal:
         """Random places, then the most promising one."""
-        if self._founders.wanted or len(self._known) < min(self._population, 2):
+        if self._founders.wanted or len(self._known) < _FEWEST_KNOWN:
             proposal = _Proposal(*self._founders.propose(), founder=True)
         else:
-            proposal = _Proposal(self._most_promising(), self._ratio * self._known[0].total)
+            limit = self._options.admission_ratio * self._known[0].total if self._ends_early else math.inf
+            proposal = _Proposal(self._most_promising(), limit)
         self._awaited.append(proposal.position)
         return proposal
 

@@ -440,7 +440,9 @@ class Listening:
 
     def __init__(self) -> None:
         objectives = dict.fromkeys(OBJECTIVES, "all")
-        self._search = make_search("bayesian", DIMENSIONS, OBJECTIVES, SearchSettings(6), 3, objectives)
+        self._search = make_search(
+            "bayesian", DIMENSIONS, OBJECTIVES, SearchSettings(options={"founders": 6}), 3, objectives
+        )
         self.told: list[str] = []
 
     def ask(self) -> Candidate | None:

@@ -119,7 +119,7 @@ def test_compression_is_undone(size: float) -> None:
 
 
 def test_it_begins_anew_when_nothing_is_to_be_gained() -> None:
-    search = make_search("bayesian", cube(2), ["f0"], SearchSettings(4), 1)
+    search = make_search("bayesian", cube(2), ["f0"], SearchSettings(options={"founders": 4}), 1)
     places = []
     for _ in range(28):
         candidate = search.ask()

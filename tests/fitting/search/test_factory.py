@@ -54,6 +54,7 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("algorithm", "options", "expected"),
     [
+        ("bayesian", {"founders": 1}, "'founders' is at least 2, got 1"),
         ("cma_es", {"initial_step": 0}, "'initial_step' is above 0 and at most 1, got 0"),
         ("cma_es", {"initial_step": -1.0}, "'initial_step' is above 0"),
         ("mo_cma_es", {"initial_step": 1.5}, "'initial_step' is above 0 and at most 1, got 1.5"),
