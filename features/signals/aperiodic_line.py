@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.features.errors import FeatureError
-from rheobase.features.signals.parameterisation import FEWEST_BINS, AperiodicFit, bins_to_fit
+from rheobase.features.signals.parameterisation import FEWEST_BINS, AperiodicFit, bins_to_fit, fit_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,16 +43,4 @@ def aperiodic_line(
             f"a line needs {FEWEST_BINS} bins, {int(used.sum())} are left between {range_Hz[0]:g} and "
             f"{range_Hz[1]:g} Hz: leave less out, or take a finer resolution_Hz or a wider range"
         )
-    x, y = np.log10(frequencies[used]), np.log10(power[used])
-    slope, offset = np.polyfit(x, y, 1)
-    residual = y - (offset + slope * x)
-    variation = float(np.sum((y - y.mean()) ** 2))
-    return AperiodicFit(
-        exponent=-float(slope),
-        offset=float(offset),
-        knee=0.0,
-        r_squared=1.0 - float(np.sum(residual**2)) / variation if variation > 0.0 else 0.0,
-        error=float(np.mean(np.abs(residual))),
-        peaks=(),
-        range_Hz=range_Hz,
-    )
+    return fit_line(frequencies[used], power[used], range_Hz)

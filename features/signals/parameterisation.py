@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rheobase.features.signals.spectrum import Spectrum
 
 FEWEST_BINS = 10
+_ROUNDING_LOG10 = 1e-9
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,34 @@ def parameterise(
             is of several channels, or no fit was found.
     """
     frequencies, power = bins_to_fit(spectrum, range_Hz)
-    return _fit(frequencies, power, range_Hz, settings)
+    line = fit_line(frequencies, power, range_Hz)
+    # Around what is a line to rounding fooof takes rounding errors for outliers; on some processors few bins are left.
+    return line if line.error < _ROUNDING_LOG10 else _fit(frequencies, power, range_Hz, settings)
+
+
+def fit_line(
+    frequencies: NDArray[np.float64], power: NDArray[np.float64], range_Hz: tuple[float, float]
+) -> AperiodicFit:
+    """Least-squares line of log power over log frequency, without peaks.
+
+    Args:
+        frequencies: Of the bins (Hz), above 0.
+        power: In them, above 0.
+        range_Hz: Where the fit is said to be made (Hz).
+    """
+    x, y = np.log10(frequencies), np.log10(power)
+    slope, offset = np.polyfit(x, y, 1)
+    residual = y - (offset + slope * x)
+    variation = float(np.sum((y - y.mean()) ** 2))
+    return AperiodicFit(
+        exponent=-float(slope),
+        offset=float(offset),
+        knee=0.0,
+        r_squared=1.0 - float(np.sum(residual**2)) / variation if variation > 0.0 else 0.0,
+        error=float(np.mean(np.abs(residual))),
+        peaks=(),
+        range_Hz=range_Hz,
+    )
 
 
 def bins_to_fit(spectrum: Spectrum, range_Hz: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

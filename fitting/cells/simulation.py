@@ -140,10 +140,10 @@ class SomaClamp:
         self._parallel = h.ParallelContext()
         self._parallel.set_maxstep(_LARGEST_STEP_MS)
         self._elsewhere = [section for section in instance.cell.all if section != instance.soma]
-        # CoreNEURON has no APCount.
-        counted = [] if self._integrator.kind == "coreneuron" else self._elsewhere
-        self._counted = [_CountedSpikes(h, section, spike_threshold_mV) for section in counted]
         self._ectopic_limit = ectopic_limit
+        self._spikes_elsewhere: Sequence[_SectionSpikes] = ()
+        if self._integrator.kind != "coreneuron":
+            self._spikes_elsewhere = [_CountedSpikes(h, section, spike_threshold_mV) for section in self._elsewhere]
         self._steps: list[Any] = []
         self._ramps: list[Any] = []
         self._clamp = h.SEClamp(self._middle)
@@ -275,6 +275,10 @@ class SomaClamp:
             h.dt = self._integrator.time_step_ms
         self._holding.amp = holding_current_nA
         self._switch_off()
+        if self._integrator.kind == "coreneuron" and math.isfinite(self._ectopic_limit):  # it has no APCount
+            self._spikes_elsewhere = [
+                _RecordedSpikes(h, section, self._spike_threshold_mV) for section in self._elsewhere
+            ]
         try:
             h.finitialize(model.initial_voltage_mV)
         except RuntimeError as error:
@@ -286,7 +290,7 @@ class SomaClamp:
         # NEURON's own loops; `continuerun` takes the same steps in interpreted hoc.
         advance_to = self._cvode.solve if self._integrator.kind == "variable" else self._take_steps
         spikes = _SpikeCounter(self._spike_threshold_mV, begin)
-        elsewhere, counted_at = self._spikes_elsewhere(), 0
+        counted_at = 0
         reached, ended = begin, False
         try:
             while reached < end and not ended:
@@ -297,7 +301,7 @@ class SomaClamp:
                     ended = reached < end and watch.ends(reached - begin, spikes.times_ms)
                 if self._time.size() >= counted_at + _STEPS_BETWEEN_COUNTS:
                     counted_at = int(self._time.size())
-                    self._refuse_ectopic(len(spikes.times_ms), elsewhere)
+                    self._refuse_ectopic(len(spikes.times_ms))
         except RuntimeError as error:
             raise SimulationError(f"NEURON could not integrate the cell: {error}") from error
         time, voltage = np.array(self._time), np.array(self._voltage)
@@ -309,16 +313,11 @@ class SomaClamp:
             raise SimulationError(f"the integration stopped at {time[-1] - begin if len(time) else 0:.3f} ms")
         return Trace(time - begin, voltage, sites, not ended)
 
-    def _spikes_elsewhere(self) -> Sequence[_SectionSpikes]:
-        if math.isinf(self._ectopic_limit):
-            return ()
-        if self._integrator.kind == "coreneuron":
-            return [_RecordedSpikes(self._h, section, self._spike_threshold_mV) for section in self._elsewhere]
-        return self._counted
-
-    def _refuse_ectopic(self, somatic: int, elsewhere: Sequence[_SectionSpikes]) -> None:
+    def _refuse_ectopic(self, somatic: int) -> None:
         """An axon that fires by itself costs minutes of computing, and the cell is of no use."""
-        most = max((section.count() for section in elsewhere), default=0)
+        if math.isinf(self._ectopic_limit):
+            return
+        most = max((section.count() for section in self._spikes_elsewhere), default=0)
         if most > _ECTOPIC_SPIKES + self._ectopic_limit * somatic:
             raise SimulationError(f"ectopic: axon or dendrites fired {most} times, the soma {somatic} times")
 

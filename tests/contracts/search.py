@@ -121,6 +121,7 @@ class SearchContract(ABC):
     limits_founders: bool = False  # whether the first candidates have a bound, that only hopeless ones exceed
     hopeful: float = 0.2  # part of the failure score with which the first candidates are admitted nevertheless
     rounds_after_failures: int = 3  # evaluations after a first population of failures
+    beyond: float = 0.6  # part of candidates that fall beyond a border that the best place lies at: about half
     nearer: float = 0.2  # distance to the best place in the end, in parts of that of the first candidates
     precision: float = 0.1  # with one parameter in a range of 30
     many: int = 2000  # evaluations after which its state must not have grown
@@ -377,7 +378,7 @@ class SearchContract(ABC):
             search.tell(
                 candidate.number, dict.fromkeys(OBJECTIVES, 0.0 if failures[-1] else 5.0 * position), failures[-1]
             )
-        assert np.mean(failures[-2 * self.evaluations :]) < 0.6  # about half fall beyond the border
+        assert np.mean(failures[-2 * self.evaluations :]) < self.beyond
 
     def test_failures_without_end(self) -> None:
         search = self.search()

@@ -46,6 +46,13 @@ def test_the_model_itself_comes_back():
     assert fit.peak_within((30.0, 45.0)) == NoPeak((30.0, 45.0), "Hz", Absence.BELOW_THRESHOLD)
 
 
+@pytest.mark.parametrize("exponent", np.linspace(0.1, 4.0, 14))
+def test_a_line_to_rounding_comes_back_whatever_the_processor(exponent):
+    fit = parameterise(exact(exponent), (3.0, 35.0))
+    assert (fit.exponent, fit.offset, fit.r_squared) == pytest.approx((exponent, 1.5, 1.0), abs=1e-6)
+    assert fit.peaks == ()
+
+
 def test_a_knee_comes_back():
     fit = parameterise(exact(2.0, 3.0, knee=200.0), (1.0, 90.0), ParameterisationSettings(aperiodic="knee"))
     assert (fit.exponent, fit.offset, fit.knee) == pytest.approx((2.0, 3.0, 200.0), rel=1e-3)
@@ -172,7 +179,8 @@ from rheobase.features.signals.spectrum import Spectrum
 warnings.simplefilter("error")
 before = list(warnings.filters)
 frequencies = np.arange(1.0, 60.0)
-parameterise(Spectrum(frequencies, 1.0 / frequencies[np.newaxis], "uV^2/Hz", ("Cz",)), (3, 45))
+power = (1.0 + 0.1 * np.sin(frequencies)) / frequencies
+parameterise(Spectrum(frequencies, power[np.newaxis], "uV^2/Hz", ("Cz",)), (3, 45))
 assert "fooof" in sys.modules
 assert warnings.filters == before
 """

@@ -105,6 +105,7 @@ class TestBayesian(ByName):
 
 class TestBayesianDeterministic(TestBayesian):
     deterministic = True
+    beyond = 0.85  # whole generations fall to one side
 
 
 class TestRestarting(ByName):
