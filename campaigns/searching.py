@@ -7,7 +7,6 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from rheobase.campaigns.ending import Ending
@@ -183,14 +182,12 @@ class _Loop:
         return waiting.popleft() if waiting else None
 
 
-def _tell(search: Search, row: RecordedEvaluation, means: Mapping[str, float]) -> None:
+def _tell(search: Search, row: RecordedEvaluation, means: Mapping[str, float] | None) -> None:
     known = None if row.excluded else deviations(row.scores, row.features, means)
     search.tell(row.number, row.scores, row.failure is not None, row.excluded, known)
 
 
-def replay(
-    search: Search, rows: Iterable[RecordedEvaluation], means: Mapping[str, float] = MappingProxyType({})
-) -> _Progress:
+def replay(search: Search, rows: Iterable[RecordedEvaluation], means: Mapping[str, float] | None = None) -> _Progress:
     """Bring a fresh search to where the recorded one was.
 
     Every question and every answer took one place in a common sequence; a place without an answer was a question.
@@ -198,7 +195,7 @@ def replay(
     Args:
         search: A fresh search.
         rows: Its evaluations in the order in which they were told; one of them is looked at at a time.
-        means: What objectives are held against, by name.
+        means: What objectives are held against, by name; None: deviations have no signs.
 
     Raises:
         CampaignError: the search asks something else than what was recorded.
