@@ -1,6 +1,6 @@
 """CPU time until a search is as good as BluePyOpt at the end of its budget: the same cell, stimuli and targets.
 
-    python tests/benchmarks/search.py [--quick] [--case small] [--case l5] [--seeds N] [--keep DIR]
+    python tests/benchmarks/search.py [--quick] [--case small] [--case l5] [--seed N ...] [--keep DIR]
 
 Both fit the same free parameters between the same bounds, under stimuli in nA with a fixed holding current, to the same
 targets. BluePyOpt runs as it comes (its evaluator, IBEA, protocols isolated in processes, processes in parallel), with
@@ -11,6 +11,8 @@ as good as BluePyOpt's is evaluated at full fidelity, and charged for it. The sc
 axon fires by itself, BluePyOpt's are scored nevertheless). Of BluePyOpt, whose own scores are means of such distances
 over spikes, the best of the first three of its hall of fame counts.
 --keep DIR keeps BluePyOpt's runs there, and takes those that it finds: they are hours, and the same whatever ours does.
+Seeds may be run on different days: with --seed those in results/search.json that had the same budgets stay, each with
+its date, and the median is over all of them.
 
 Prints search.cpu_ratio_small and search.cpu_ratio_l5 (the layer 5 pyramidal cell, hours; --quick leaves it out):
 BluePyOpt's CPU seconds for its whole budget over ours until that score, the median over seeds. A seed in which ours
@@ -20,12 +22,14 @@ does not get there within BluePyOpt's CPU time counts 0.
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import math
 import statistics
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -65,7 +69,7 @@ CASES = {"small": (small_problem, SMALL, SMALL_QUICK), "l5": (l5_problem, L5, L5
 _LOOKED_AT = 3  # best of BluePyOpt's hall of fame, by its own scores
 
 
-def compare(problem: Problem, budget: Budget, seed: int, keep: Path | None) -> dict[str, object]:
+def compare(problem: Problem, budget: Budget, seed: int, keep: Path | None) -> dict[str, Any]:
     """One seed of both."""
     peer = _peer(problem, budget, seed, keep)
     goal = _goal(problem, peer)
@@ -83,6 +87,7 @@ def compare(problem: Problem, budget: Budget, seed: int, keep: Path | None) -> d
     return {
         "problem": problem.name,
         "seed": seed,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "bluepyopt_evaluations": peer.evaluations,
         "bluepyopt_cpu_seconds": peer.cpu_seconds,
         "bluepyopt_wall_seconds": peer.wall_seconds,
@@ -117,31 +122,38 @@ def _text(seconds: float | None) -> str:
     return f"{'never':>9}" if seconds is None else f"{seconds:9.1f}"
 
 
+def _written() -> dict[str, Any]:
+    """Results of earlier runs, of each cell."""
+    path = RESULTS / "search.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {name: content[name] for name in CASES if name in content}
+
+
 def main() -> None:
     """Compare, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a budget of seconds")
     parser.add_argument("--case", action="append", choices=("small", "l5"), help="which cell; both unless given")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seed", action="append", type=int, help="repeatable; 1, 2 and 3 unless given")
     parser.add_argument("--keep", type=Path, help="folder for BluePyOpt's runs, taken from there if they are in it")
     options = parser.parse_args()
-    seeds = range(1, 1 + (1 if options.quick else options.seeds))
+    seeds = [1] if options.quick else options.seed or [1, 2, 3]
     print(
         "problem seed BluePyOpt:     CPU s    wall s best sum  ours:excluded  CPU s   wall s   best sum   ratio\n"
         "             evaluations                          evaluations       to BluePyOpt's best sum"
     )
     chosen = options.case or (["small"] if options.quick else ["small", "l5"])
-    content: dict[str, object] = {}
-    if not options.quick and (RESULTS / "search.json").exists():  # the other cell's
-        kept = json.loads((RESULTS / "search.json").read_text(encoding="utf-8"))
-        content = {name: kept[name] for name in CASES if name in kept}
+    content = {} if options.quick else _written()
     for name in chosen:
         make, full, quick = CASES[name]
-        budget = quick if options.quick else full
+        budget = asdict(quick if options.quick else full)
         problem = make()
-        rows = [compare(problem, budget, seed, options.keep) for seed in seeds]
-        ratio = statistics.median(float(str(row["cpu_ratio"])) for row in rows)
-        content[name] = {"budget": asdict(budget), "seeds": rows, "cpu_ratio": ratio}
+        written = content.get(name, {})
+        rows = {row["seed"]: row for row in written.get("seeds", ()) if written["budget"] == budget and options.seed}
+        for seed in seeds:
+            rows[seed] = compare(problem, quick if options.quick else full, seed, options.keep)
+        ratio = statistics.median(row["cpu_ratio"] for row in rows.values())
+        content[name] = {"budget": budget, "seeds": [rows[seed] for seed in sorted(rows)], "cpu_ratio": ratio}
         print_metric(f"search.cpu_ratio_{name}", round(ratio, 2))
     if not options.quick:
         write_results("search", content)

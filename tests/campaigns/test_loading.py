@@ -1,20 +1,13 @@
-"""Bad input: one clear message with file, line and key, exit code 2, and never a traceback."""
+"""Bad campaign files: one clear message with file, line and key, exit code 2, and never a traceback."""
 
 from __future__ import annotations
 
 import re
-import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from rheobase.campaigns import cli
 from rheobase.campaigns.building import build_model
-from rheobase.campaigns.folder import check_same
 from rheobase.campaigns.loading import (
     channel_sets,
     find_campaign,
@@ -27,23 +20,8 @@ from rheobase.campaigns.loading import (
 from rheobase.campaigns.schema import Campaign
 from rheobase.campaigns.schema_types import CANONICAL
 from rheobase.features.errors import CampaignError, ModelError
-from rheobase.features.nwb_writer import write_nwb
-from rheobase.features.recording import Recording
-from tests.campaigns.processes import Running
+from tests.campaigns.refusals import refused
 from tests.campaigns.tiny import TINY, write_tiny
-
-
-def _refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> str:
-    """Message of a command that must end with exit code 2."""
-    monkeypatch.setattr(sys, "argv", ["rheobase", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    error = capsys.readouterr().err
-    assert ended.value.code == 2, error
-    assert "Traceback" not in error
-    _, _, message = error.rpartition("\nrheobase: ") if not error.startswith("rheobase: ") else error.partition(": ")
-    assert message, error
-    return message.strip()
 
 
 def _line_of(text: str, piece: str) -> int:
@@ -128,7 +106,7 @@ def test_a_wrong_key_is_told_with_file_line_and_key(
     message: str,
 ) -> None:
     path = write_tiny(tmp_path, (old, new))
-    said = _refused(capsys, monkeypatch, command, path, *(["--out", tmp_path / "run"] if command == "run" else []))
+    said = refused(capsys, monkeypatch, command, path, *(["--out", tmp_path / "run"] if command == "run" else []))
     found = re.fullmatch(rf"{re.escape(str(path))}, line (\d+), {re.escape(key)}: (.*)", said, re.DOTALL)
     assert found, said
     assert re.search(message, found[2]), said
@@ -177,7 +155,7 @@ def test_a_missing_key(
     path = write_tiny(tmp_path)
     text = re.sub(rf"(?m)^{key}:.*\n(?:  .*\n)*", "", TINY)
     path.write_text(text, encoding="utf-8")
-    said = _refused(capsys, monkeypatch, "check", path)
+    said = refused(capsys, monkeypatch, "check", path)
     assert said == f"{path}, {key}: this key is missing; it has no default"
 
 
@@ -220,7 +198,7 @@ def test_what_is_not_yaml(
     message: str,
 ) -> None:
     path = write_tiny(tmp_path, (old, new))
-    said = _refused(capsys, monkeypatch, "check", path)
+    said = refused(capsys, monkeypatch, "check", path)
     assert said.startswith(f"{path}, ")
     assert re.search(message, said), said
     assert "\n" not in said
@@ -241,7 +219,7 @@ def test_files_of_another_kind(
 ) -> None:
     path = tmp_path / "odd.yaml"
     path.write_bytes(content)
-    said = _refused(capsys, monkeypatch, "check", path)
+    said = refused(capsys, monkeypatch, "check", path)
     assert said.startswith(str(path))
     assert message in said
 
@@ -250,10 +228,10 @@ def test_missing_files_and_misspelt_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = _refused(capsys, monkeypatch, "run", "mine.yaml")
+    said = refused(capsys, monkeypatch, "run", "mine.yaml")
     assert said.startswith("there is no campaign file 'mine.yaml', and no ready campaign of that name; the library")
     assert "demo" in said
-    said = _refused(capsys, monkeypatch, "run", "dmeo")
+    said = refused(capsys, monkeypatch, "run", "dmeo")
     assert said == "there is no campaign file 'dmeo', and no ready campaign of that name; did you mean 'demo'?"
     (tmp_path / "demo").mkdir()
     assert find_campaign("demo") == library()["demo"], "a folder is no campaign"
@@ -291,7 +269,7 @@ def test_missing_files_and_misspelt_names(
 def test_wrong_overrides(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, override: str, message: str
 ) -> None:
-    said = _refused(capsys, monkeypatch, "check", write_tiny(tmp_path), "--set", override)
+    said = refused(capsys, monkeypatch, "check", write_tiny(tmp_path), "--set", override)
     assert message in said, said
 
 
@@ -362,187 +340,15 @@ def test_unreadable_morphologies(
 ) -> None:
     path = write_tiny(tmp_path, ("small_pyramid.swc", name))
     (tmp_path / "morphologies" / name).write_bytes(content)
-    said = _refused(capsys, monkeypatch, "check", path)
+    said = refused(capsys, monkeypatch, "check", path)
     assert re.match(rf"{re.escape(str(path))}, line \d+, model\.morphology: ", said), said
     assert re.search(message, said), said
-
-
-def _recording(**changes: object) -> Recording:
-    time = np.arange(4000) * 0.1
-    current = np.where((time > 100) & (time < 300), 0.1, 0.0)
-    values = {
-        "cell": "c1", "protocol": "IV", "sweep": "0", "time_step_ms": 0.1, "voltage_mV": -70.0 + 10 * current,
-        "current_nA": current, "source": "test",
-    }  # fmt: skip
-    return Recording(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def _on_recordings(tmp_path: Path, folder: Path, pattern: str = "") -> Path:
-    text = re.sub(r"(?m)^  surrogates:\n(?:    .*\n)*", f"  folder: {folder}\n{pattern}", TINY)
-    path = write_tiny(tmp_path)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-@pytest.mark.parametrize("command", ["check", "run"])
-@pytest.mark.parametrize(
-    ("kind", "pattern", "message"),
-    [
-        ("no folder", "", r"the folder of recordings .*/recorded does not exist"),
-        ("file", "", r"the folder of recordings .*/recorded is a file, not a folder"),
-        ("empty", "", r"/recorded: expected files ending in .*, found no file at all"),
-        ("nwb", '  files: "{cell}/{protocol}.abf"\n', r"expected files like '{cell}/{protocol}\.abf', found .*c1\.nwb"),
-        ("no current", '  files: "{cell}_{protocol}.csv"\n', r"c1_IDrest\.csv.*current"),
-        ("unreadable", "", r"c1\.nwb"),
-        ("nwb", "  cells: [c2]\n", r"no cell 'c2'; the cells there are c1"),
-        ("nwb", "  protocols: [Ramp]\n", r"no recordings of Ramp; the protocols there are IV"),
-    ],
-)  # fmt: skip
-def test_bad_recordings(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
-    pattern: str,
-    message: str,
-    command: str,
-) -> None:
-    folder = tmp_path / "recorded"
-    if kind == "file":
-        folder.write_text("x", encoding="utf-8")
-    elif kind != "no folder":
-        folder.mkdir()
-    if kind == "nwb":
-        write_nwb(folder / "c1.nwb", "c1", [_recording()], "test")
-    elif kind == "unreadable":
-        (folder / "c1.nwb").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
-    elif kind == "no current":
-        rows = "\n".join(f"{0.1 * n:.1f},{-70.0}" for n in range(4000))
-        (folder / "c1_IDrest.csv").write_text(f"time (ms),voltage (mV)\n{rows}\n", encoding="utf-8")
-    path = _on_recordings(tmp_path, folder, pattern)
-    said = _refused(capsys, monkeypatch, command, path, *(["--out", tmp_path / "run"] if command == "run" else []))
-    assert re.match(rf"{re.escape(str(path))}, line 4, recordings: ", said), said
-    assert re.search(message, said), said
-
-
-def test_what_was_refused_for_its_recordings_runs_on_in_the_same_folder_once_mended(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "recorded"
-    folder.mkdir()
-    write_nwb(folder / "c1.nwb", "c1", [_recording()], "test")
-    path = _on_recordings(tmp_path, folder, "  protocols: [Ramp]\n")
-    assert "no recordings of Ramp" in _refused(capsys, monkeypatch, "run", path, "--out", tmp_path / "run")
-    path = _on_recordings(tmp_path, folder, "  protocols: [Ramps]\n")
-    assert "no recordings of Ramps" in _refused(capsys, monkeypatch, "run", path, "--out", tmp_path / "run")
-
-
-def test_the_folder_cannot_be_made(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("x", encoding="utf-8")
-    for out in (tmp_path / "file", tmp_path / "file" / "below"):
-        said = _refused(capsys, monkeypatch, "run", write_tiny(tmp_path), "--out", out)
-        assert re.match(rf"{re.escape(str(out))} cannot be written: (File exists|Not a directory)", said), said
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"{", r"state\.json is damaged: .*begin in another folder"),
-        (b"[]", r"state\.json: expected .*begin in another"),
-    ],
-)
-def test_a_folder_of_something_else(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
-) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "state.json").write_bytes(content)
-    said = _refused(capsys, monkeypatch, "run", write_tiny(tmp_path), "--out", tmp_path / "run")
-    assert re.search(message, said), said
-    assert (tmp_path / "run" / "state.json").read_bytes() == content
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["run"], "Missing argument 'CAMPAIGN'"),
-        (["rum"], "No such command 'rum'"),
-        (["run", "demo", "--worker", "2"], "No such option"),
-        (["run", "demo", "--workers", "0"], "'--workers': 0 is not in the range x>=1"),
-        (["run", "demo", "--workers", "two"], "'two' is not a valid integer"),
-        (["export", "."], "Missing option '--format'"),
-        (["export", ".", "--format", "xml"], "'xml' is not one of 'hoc', 'json', 'csv'"),
-    ],
-)
-def test_wrong_usage(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["rheobase", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert "Usage:" in error
-
-
-def test_from_a_shell(tmp_path: Path) -> None:
-    path = write_tiny(tmp_path, ("  population: 6", "  populaton: 6"))
-    run = Running("run", path, cwd=tmp_path)
-    assert run.wait() == 2
-    assert run.error.startswith(f"rheobase: {path}, line ")
-    assert len(run.error.splitlines()) == 1
-    assert run.out == ""
-    assert not (tmp_path / "runs").exists()
 
 
 def test_ready_files_can_be_read() -> None:
     for path in library().values():
         load_any_campaign(path)
     assert "neocortical_pyramidal" in channel_sets()
-
-
-_HEAVY = ("numpy", "scipy", "pandas", "ray", "neuron", "bluepyopt", "efel", "optuna", "pydantic", "pint", "matplotlib")
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
-def test_help_is_quick_and_light(arguments: list[str]) -> None:
-    script = (
-        "import sys\n"
-        f"sys.argv = ['rheobase', *{arguments!r}]\n"
-        "from rheobase.campaigns.cli import main\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n"
-        f"    print('loaded', end.code, sorted(set(sys.modules) & set({_HEAVY!r})))\n"
-    )
-    seconds = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - begin)
-    last = ended.stdout.splitlines()[-1]
-    assert last in ("loaded 0 []", "loaded None []")
-    assert statistics.median(seconds) < 1.0
-
-
-def test_several_folders_of_recordings(tmp_path: Path) -> None:
-    """They are made absolute one by one; they may move, but another one more is another campaign."""
-    source = ("  surrogates:", "  folder: [day1, day2]\n  surrogates:")
-    path = write_tiny(tmp_path, source)
-    text = path.read_text()
-    begin, end = text.index("  surrogates:"), text.index("features:")
-    path.write_text(text[:begin] + text[end:])
-    several = load_campaign(path)
-    assert several.recordings is not None
-    assert several.recordings.folder == (tmp_path / "day1", tmp_path / "day2")
-    path.write_text(path.read_text().replace("[day1, day2]", "day1"))
-    one = load_campaign(path)
-    path.write_text(path.read_text().replace("folder: day1", "folder: elsewhere"))
-    check_same(tmp_path, one.essence(), load_campaign(path).essence())
-    assert "folders" not in one.essence()["recordings"]
-    with pytest.raises(CampaignError, match=r"recordings\.folders was None, now 2"):
-        check_same(tmp_path, one.essence(), several.essence())
 
 
 def test_a_time_step_needs_fixed_steps(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from rheobase.fitting.search.factory import SearchSettings, make_search
 from rheobase.fitting.search.interface import Search
 from rheobase.fitting.search.restarting import Restarts
 from rheobase.fitting.search.space import Dimension
-from tests.contracts.search import DIMENSIONS, OBJECTIVES, SearchContract
+from tests.contracts.search import SearchContract
+from tests.contracts.search_driving import DIMENSIONS, OBJECTIVES
 
 
 class ByName(SearchContract):

@@ -10,7 +10,7 @@ from rheobase.fitting.search.factory import SearchSettings, make_search
 from rheobase.fitting.search.interface import Search, TotalBound
 from rheobase.objectives.scores import FAILURE_SCORE
 from tests.benchmarks.pareto_problems import PROBLEMS, hypervolume
-from tests.contracts.search import DIMENSIONS, OBJECTIVES, ask_batch
+from tests.contracts.search_driving import DIMENSIONS, OBJECTIVES, ask_batch
 from tests.fitting.search.driving import cube, minimise, names, place_of
 
 ALGORITHMS = ("ibea", "nsga2", "nsga3")

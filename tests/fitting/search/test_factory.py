@@ -12,7 +12,7 @@ from rheobase.fitting.search.algorithm import Outcome, Proposal, Setup
 from rheobase.fitting.search.factory import AlgorithmKind, SearchSettings, make_search, search_names
 from rheobase.fitting.search.interface import SearchError
 from rheobase.fitting.search.restarting import Restarts
-from tests.contracts.search import DIMENSIONS, OBJECTIVES, ask_batch
+from tests.contracts.search_driving import DIMENSIONS, OBJECTIVES, ask_batch
 
 
 @dataclass(frozen=True)

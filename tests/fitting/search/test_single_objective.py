@@ -7,7 +7,7 @@ import pytest
 
 from rheobase.fitting.search.factory import SearchSettings, make_search
 from rheobase.fitting.search.restarting import Restarts
-from tests.contracts.search import ask_batch
+from tests.contracts.search_driving import ask_batch
 from tests.fitting.search.driving import FloatArray, cube, minimise, names, place_of
 
 

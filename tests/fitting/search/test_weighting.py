@@ -10,7 +10,7 @@ import pytest
 from rheobase.fitting.search.factory import SearchSettings, make_search
 from rheobase.fitting.search.interface import Search, SearchError
 from rheobase.fitting.search.weighting import WeightedSearch
-from tests.contracts.search import DIMENSIONS, OBJECTIVES, ask_batch, scores_of
+from tests.contracts.search_driving import DIMENSIONS, OBJECTIVES, ask_batch, scores_of
 
 WEIGHTS = dict(zip(OBJECTIVES, (3.0, 0.5), strict=True))
 
