@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase.campaigns.elites import each_once, ranked, successful
+from rheobase.campaigns.elites import each_once, ranked, successful, unit_positions, worst_scores
 from rheobase.fitting.ensembles.ensemble import Ensemble, EnsembleError, Member, select_diverse
 from rheobase.objectives.scores import summarize
 
@@ -39,14 +39,10 @@ def choose_ensemble(
     if len(record) == 0:
         raise EnsembleError("the record has no evaluation; an ensemble cannot be chosen")
     record = each_once(ranked(successful(record), weights), [dimension.name for dimension in dimensions])
-    counted = [f"score.{name}" for name, weight in weights.items() if weight > 0.0]
-    worst = record[counted].to_numpy(dtype=float).max(axis=1)
     limit, size = campaign.ensemble.largest_score, campaign.ensemble.size
-    accepted = np.flatnonzero(worst <= limit)
+    accepted = np.flatnonzero(worst_scores(record, weights) <= limit)
     if len(accepted):
-        positions = np.array(
-            [[d.position(value) for value in record[f"parameter.{d.name}"].to_numpy()[accepted]] for d in dimensions]
-        ).T
+        positions = unit_positions(record, dimensions)[accepted]
         chosen = accepted[select_diverse(positions, record["total"].to_numpy()[accepted], size)]
     else:
         chosen = np.arange(min(size, len(record)))

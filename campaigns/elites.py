@@ -12,15 +12,18 @@ from rheobase.campaigns.pool import Task
 from rheobase.campaigns.progress import bar
 from rheobase.campaigns.record import RecordedEvaluation
 from rheobase.campaigns.searching import evaluation_of
+from rheobase.fitting.ensembles.ensemble import select_diverse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from rheobase.campaigns.pool import Pool
     from rheobase.campaigns.record import EvaluationRecord
     from rheobase.campaigns.searching import Watcher
+    from rheobase.fitting.search.space import Dimension
 
 RESCORED = "rescored"
 _DIGITS = 9
@@ -80,26 +83,62 @@ def best_rows(
 
 
 def coarse_elites(
-    record: pd.DataFrame, parameters: Sequence[str], weights: Mapping[str, float], full: str, number: int
+    record: pd.DataFrame,
+    dimensions: Sequence[Dimension],
+    weights: Mapping[str, float],
+    full: str,
+    number: int,
+    largest_score: float,
 ) -> list[dict[str, float]]:
-    """Models that are to be evaluated at full fidelity: those of the best that were simulated more coarsely only.
+    """Models that are to be evaluated at full fidelity: those of the chosen that were simulated more coarsely only.
+
+    Half of the chosen are the best ones. The others are for the ensemble: as far from them and from each other as there
+    are models whose worst score is small enough; where there are not so many, the next best ones.
 
     Args:
         record: The whole record as a table.
-        parameters: Names of the free parameters.
+        dimensions: The free parameters, between the widest bounds that a stage had.
         weights: Weight of each objective.
         full: The full fidelity, as the record names it.
-        number: How many of the best are looked at, coarse ones and others together.
+        number: How many are chosen, coarse ones and others together.
+        largest_score: The limit of the worst score of the ensemble's models (standard deviations).
     """
+    parameters = [dimension.name for dimension in dimensions]
     done = set(model_keys(complete(record, weights, (full, "")), parameters))
     asked_for = complete(record[record["search"] != RESCORED], weights, set(record["fidelity"]))
     passed = asked_for[asked_for["failure"].isna()]
-    # Where every model failed one of them is enough, for there to be a result at all.
-    best = (
-        best_rows(passed, parameters, weights, number) if len(passed) else best_rows(asked_for, parameters, weights, 1)
-    )
-    is_done = [key in done for key in model_keys(best, parameters)]
-    return models_of(best[np.logical_not(is_done)], parameters)
+    if len(passed):
+        models = best_rows(passed, parameters, weights, len(passed))
+        chosen = models.iloc[_best_and_diverse(models, dimensions, weights, number, largest_score)]
+    else:  # one of them is enough, for there to be a result at all
+        chosen = best_rows(asked_for, parameters, weights, 1)
+    is_done = [key in done for key in model_keys(chosen, parameters)]
+    return models_of(chosen[np.logical_not(is_done)], parameters)
+
+
+def _best_and_diverse(
+    models: pd.DataFrame, dimensions: Sequence[Dimension], weights: Mapping[str, float], number: int, limit: float
+) -> list[int]:
+    """Places of the chosen among models that are ranked, in their order."""
+    best = -(-number // 2)
+    candidates = np.flatnonzero((worst_scores(models, weights) <= limit) | (np.arange(len(models)) < best))
+    positions, totals = unit_positions(models, dimensions), models["total"].to_numpy()
+    chosen = candidates[select_diverse(positions[candidates], totals[candidates], number, best)]
+    others = np.setdiff1d(np.arange(len(models)), chosen)[: max(number - len(chosen), 0)]
+    return sorted([*chosen.tolist(), *others.tolist()])
+
+
+def worst_scores(record: pd.DataFrame, weights: Mapping[str, float]) -> NDArray[np.float64]:
+    """Largest score of each evaluation among objectives with a weight above zero, shape (evaluations,)."""
+    counted = [f"score.{name}" for name, weight in weights.items() if weight > 0.0]
+    worst: NDArray[np.float64] = record[counted].to_numpy(dtype=float).max(axis=1)
+    return worst
+
+
+def unit_positions(record: pd.DataFrame, dimensions: Sequence[Dimension]) -> NDArray[np.float64]:
+    """Where each evaluation's model lies in the unit cube, shape (evaluations, parameters)."""
+    columns = [[d.position(value) for value in record[f"parameter.{d.name}"].to_numpy()] for d in dimensions]
+    return np.array(columns).T
 
 
 def models_of(record: pd.DataFrame, parameters: Sequence[str]) -> list[dict[str, float]]:

@@ -96,8 +96,8 @@ class StageRunner:
         self._folder, self._record, self._pools = folder, record, pools
         self._say, self._stop = say, stop
         self._weights = weights_of(targets)
-        dimensions = widest_dimensions(campaign, model)
-        self._mirror = StudyMirror(folder.journal, campaign.name, dimensions, self._weights)
+        self._dimensions = widest_dimensions(campaign, model)
+        self._mirror = StudyMirror(folder.journal, campaign.name, self._dimensions, self._weights)
 
     def run(self) -> bool:
         """Run all stages, and evaluate the best models at full fidelity; False when stopped."""
@@ -187,7 +187,12 @@ class StageRunner:
         if all(stage_fidelity(campaign, name) == full for name in campaign.search.in_stages):
             return True
         models = coarse_elites(
-            self._record.frame(), model_names(self._model), self._weights, str(full), campaign.search.rescored
+            self._record.frame(),
+            self._dimensions,
+            self._weights,
+            str(full),
+            campaign.search.rescored,
+            campaign.ensemble.largest_score,
         )
         if not models:
             return True

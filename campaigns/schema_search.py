@@ -128,7 +128,8 @@ class Search(SearchKeys):
     Attributes:
         deterministic: Whether the result is the same however many workers there are.
         stages: Searches one after another, by name; none: one search.
-        rescored: Those of so many of the best models that a coarser stage found are evaluated again at full fidelity.
+        rescored: Those of so many models that a coarser stage found are evaluated again at full fidelity: half of them
+            are the best ones, the others are small enough in their worst score and as different as they come.
     """
 
     deterministic: bool = False

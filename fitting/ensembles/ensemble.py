@@ -64,8 +64,8 @@ class Ensemble:
     members: tuple[Member, ...]
 
 
-def select_diverse(positions: NDArray[np.float64], totals: NDArray[np.float64], size: int) -> list[int]:
-    """Indices of models spread over the parameter space, the best one first.
+def select_diverse(positions: NDArray[np.float64], totals: NDArray[np.float64], size: int, best: int = 1) -> list[int]:
+    """Indices of models spread over the parameter space, the best ones first.
 
     Greedy: each further model is the one farthest from those already chosen (Gonzalez 1985).
 
@@ -73,11 +73,12 @@ def select_diverse(positions: NDArray[np.float64], totals: NDArray[np.float64], 
         positions: Models in the unit cube of the free parameters, shape (models, parameters).
         totals: Sum of scores, lower is better, shape (models,).
         size: How many to choose at most.
+        best: How many of the best are chosen wherever they lie, one at least.
     """
-    if len(totals) == 0:
-        return []
-    chosen = [int(np.argmin(totals))]
-    nearest = np.linalg.norm(positions - positions[chosen[0]], axis=1)
+    chosen: list[int] = np.argsort(totals, kind="stable")[: min(best, size)].tolist()
+    nearest = np.full(len(totals), np.inf)
+    for index in chosen:
+        nearest = np.minimum(nearest, np.linalg.norm(positions - positions[index], axis=1))
     while len(chosen) < min(size, len(totals)):
         farthest = int(np.argmax(nearest))
         if nearest[farthest] == 0.0:  # only copies of chosen ones are left

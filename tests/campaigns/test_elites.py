@@ -21,6 +21,7 @@ from rheobase.campaigns.elites import (
 )
 from rheobase.campaigns.record import EvaluationRecord
 from rheobase.fitting.evaluation import Evaluation
+from rheobase.fitting.search.space import Dimension
 from rheobase.objectives.scores import FAILURE_SCORE
 from tests.campaigns.inline_pool import InlinePool
 from tests.campaigns.rows import OBJECTIVES, PARAMETERS, row
@@ -105,8 +106,11 @@ def test_the_last_digits_make_no_other_model(tmp_path: Path) -> None:
     assert first != third
 
 
-def _chosen(folder: Path, rows: Iterable[RecordedEvaluation], number: int) -> list[dict[str, float]]:
-    return coarse_elites(_frame(folder, rows), PARAMETERS, WEIGHTS, FULL, number)
+def _chosen(
+    folder: Path, rows: Iterable[RecordedEvaluation], number: int, largest_score: float = 0.0
+) -> list[dict[str, float]]:
+    dimensions = [Dimension(name, 0.0, 10.0) for name in PARAMETERS]
+    return coarse_elites(_frame(folder, rows), dimensions, WEIGHTS, FULL, number, largest_score)
 
 
 def test_coarse_models_among_the_best_are_chosen(tmp_path: Path) -> None:
@@ -118,6 +122,24 @@ def test_coarse_models_among_the_best_are_chosen(tmp_path: Path) -> None:
     better = [_row(number, number - 10.0, search="fine") for number in range(10, 13)]
     assert _chosen(tmp_path / "none", [*coarse, *better], 3) == []
     assert _chosen(tmp_path / "some", [*coarse, *better], 5) == expected[:2]
+
+
+def test_half_of_the_chosen_are_the_best_and_half_as_different_as_may_be_accepted(tmp_path: Path) -> None:
+    places = [5.0, 5.1, 5.2, 5.3, 5.4, 9.0, 1.0, 0.0, 10.0, 4.9]
+    rows = [
+        dataclasses.replace(_row(n, 1.0 + n, COARSE), parameters={PARAMETERS[0]: place, PARAMETERS[1]: 5.0})
+        for n, place in enumerate(places)
+    ]
+    worst = [max(entry.scores.values()) for entry in rows]
+    for largest, chosen in (
+        (worst[6], [0, 1, 5, 6]),
+        (worst[8], [0, 1, 7, 8]),
+        (worst[5], [0, 1, 4, 5]),
+        (worst[2], [0, 1, 2, 3]),  # the only one that may be accepted, and the next best
+        (0.0, [0, 1, 2, 3]),
+    ):
+        expected = [rows[n].parameters for n in chosen]
+        assert _chosen(tmp_path / str(largest), rows, 4, largest) == expected, largest
 
 
 def test_what_was_evaluated_at_full_fidelity_is_not_again(tmp_path: Path) -> None:

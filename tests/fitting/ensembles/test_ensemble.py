@@ -42,13 +42,14 @@ class TestSelection:
         best = positions[np.argsort(totals)[:10]]
         assert smallest_distance(chosen) > 3.0 * smallest_distance(best)
 
-    @given(count=st.integers(1, 30), size=st.integers(1, 40), seed=st.integers(0, 99))
-    def test_properties(self, count: int, size: int, seed: int) -> None:
+    @given(count=st.integers(1, 30), size=st.integers(1, 40), best=st.integers(1, 12), seed=st.integers(0, 99))
+    def test_properties(self, count: int, size: int, best: int, seed: int) -> None:
         generator = np.random.default_rng(seed)
         positions, totals = generator.random((count, 3)), generator.random(count)
-        chosen = select_diverse(positions, totals, size)
+        chosen = select_diverse(positions, totals, size, best)
         assert len(chosen) == len(set(chosen)) == min(size, count)
-        assert chosen[0] == int(np.argmin(totals))
+        first = min(best, size, count)
+        assert chosen[:first] == np.argsort(totals)[:first].tolist()
 
 
 def smallest_distance(positions: np.ndarray) -> float:
