@@ -16,6 +16,7 @@ from rheobase.campaigns.supervisor import SupervisedSimulator
 from rheobase.campaigns.surrogates import hidden_parameters
 from rheobase.features.layout import read_recordings
 from rheobase.fitting.cells.probe import Cost, CostProbe
+from rheobase.fitting.search.factory import has_population
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,8 +61,11 @@ def check_campaign(campaign: Campaign, say: Callable[[str], None]) -> None:
     workers = campaign.cluster.workers or os.cpu_count() or 1
     for name, stage in campaign.search.in_stages.items():
         minutes = seconds * stage.evaluations / workers / 60.0
-        population = "" if stage.population is None else f", population {stage.population}"
-        limit = "" if stage.wall_time is None else f", {stage.wall_time / 60.0:.0f} minutes as the campaign says"
+        in_populations = stage.population is not None and has_population(stage.algorithm)
+        population = f", population {stage.population}" if in_populations else ""
+        given = (stage.wall_time, "minutes"), (stage.cpu_time, "CPU minutes")
+        limits = [f"{limit_s / 60.0:g} {unit}" for limit_s, unit in given if limit_s is not None]
+        limit = f", {' and '.join(limits)} as the campaign says" if limits else ""
         start = "" if stage.start is None else f", from the {stage.start}"
         start += f" ({starts[name]} found)" if name in starts else ""
         say(

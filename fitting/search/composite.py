@@ -26,15 +26,30 @@ _NEAR = Covariance(length=0.35, linear=0.0, noise=0.0)
 _PLAIN = 5.0  # standard deviations; beyond them deviations are taken on a logarithmic scale
 _SMALLEST_CHANCE = 0.5  # of being admitted, below which a place is left out
 _SMALLEST_DOUBT = 0.05  # about whether something can be measured, or is admitted
+_EXCESS = 4.0  # standard deviations that one beyond the limit counts in addition
+
+
+def excess(sizes: FloatArray, limits: FloatArray) -> FloatArray:
+    """What scores beyond their limits count in addition, for each model.
+
+    Args:
+        sizes: Scores, shape (..., objectives); NaN counts nothing.
+        limits: Of each objective, shape (objectives,).
+    """
+    if np.isinf(limits).all():
+        return np.zeros(sizes.shape[:-1])
+    sums: FloatArray = np.nansum(np.maximum(sizes - limits, 0.0), axis=-1)
+    return _EXCESS * sums
 
 
 class CompositeModel:
-    """Totals at places that were not evaluated, learnt from those that were.
+    """Totals at places that were not evaluated, learnt from those that were; excesses are part of them.
 
     Args:
         places: That were admitted, in the unit cube, shape (places, dimensions).
         deviations: Of their objectives, NaN where one could not be measured, shape (places, objectives).
         failure_scores: What an objective adds to the total where it cannot be measured, shape (objectives,).
+        limits: Scores beyond which there is an excess, shape (objectives,).
         others: Places that were not admitted, shape (others, dimensions).
         awaited: Places whose outcomes are awaited, shape (awaited, dimensions).
     """
@@ -44,6 +59,7 @@ class CompositeModel:
         places: FloatArray,
         deviations: FloatArray,
         failure_scores: FloatArray,
+        limits: FloatArray,
         others: FloatArray,
         awaited: FloatArray,
     ) -> None:
@@ -55,6 +71,7 @@ class CompositeModel:
                     GaussianProcesses(places[measured], values) if measured.any() else None,
                     None if measured.all() or not measured.any() else _Chance(places, measured),
                     float(failure_scores[objectives].sum()),
+                    limits[objectives],
                 )
             )
         self._admitted = None
@@ -113,10 +130,14 @@ class _Part:
         processes: Of their deviations; None: they were measured nowhere.
         chance: That they can be measured; None: they always can, or never.
         failure_score: What they add to the total where they cannot.
+        limits: Scores beyond which there is an excess, shape (objectives,).
     """
 
-    def __init__(self, processes: GaussianProcesses | None, chance: _Chance | None, failure_score: float) -> None:
-        self._processes, self._chance, self._failure_score = processes, chance, failure_score
+    def __init__(
+        self, processes: GaussianProcesses | None, chance: _Chance | None, failure_score: float, limits: FloatArray
+    ) -> None:
+        self._processes, self._chance = processes, chance
+        self._failure_score, self._limits = failure_score, limits
 
     def draw(self, places: FloatArray, generator: np.random.Generator) -> FloatArray:
         """Draws of what the objectives add to the total, shape (draws, places)."""
@@ -125,7 +146,8 @@ class _Part:
         means, deviations = self._processes.predict(places)
         # The same draw for all places: they are compared with each other.
         normal = generator.standard_normal((_DRAWS, 1, means.shape[1]))
-        totals: FloatArray = _expanded(np.abs(means + deviations * normal)).sum(-1)
+        sizes = _expanded(np.abs(means + deviations * normal))
+        totals: FloatArray = sizes.sum(-1) + excess(sizes, self._limits)
         if self._chance is not None:
             levels = generator.permutation((np.arange(_DRAWS) + 0.5) / _DRAWS)
             totals = np.where(levels[:, np.newaxis] < self._chance.at(places), totals, self._failure_score)

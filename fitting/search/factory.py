@@ -37,10 +37,12 @@ class AlgorithmKind:
     Attributes:
         options: Frozen dataclass of its own settings, plain numbers, booleans or texts, all of them with defaults.
         make: Makes the algorithm from a `Setup` and those options.
+        has_population: Whether the size of a population means anything to it.
     """
 
     options: type[Any]
     make: Callable[[Setup, Any], Algorithm[Any]]
+    has_population: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ BUILT_IN: dict[str, AlgorithmKind] = {
     "cma_es": AlgorithmKind(CovarianceOptions, CovarianceAdaptation),
     "mo_cma_es": AlgorithmKind(MultiCovarianceOptions, MultiCovarianceAdaptation),
     "differential_evolution": AlgorithmKind(DifferentialOptions, DifferentialEvolution),
-    "bayesian": AlgorithmKind(BayesianOptions, BayesianOptimisation),
+    "bayesian": AlgorithmKind(BayesianOptions, BayesianOptimisation, has_population=False),
     **{f"optuna_{name}": AlgorithmKind(OptunaOptions, partial(OptunaSampler, sampler=name)) for name in SAMPLERS},
 }
 
@@ -78,6 +80,15 @@ BUILT_IN: dict[str, AlgorithmKind] = {
 def search_names() -> list[str]:
     """Names of all searches, those of installed packages behind our own."""
     return [*BUILT_IN, *sorted(entry_points(group=ENTRY_POINTS).names - BUILT_IN.keys())]
+
+
+def has_population(name: str) -> bool:
+    """Whether a search of this name is given the size of a population.
+
+    Raises:
+        CampaignError: an unknown name, or a package that is not installed.
+    """
+    return _find(name).has_population
 
 
 def make_search(

@@ -127,6 +127,7 @@ def test_a_campaign_in_stages_is_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages = "    coarse: {segment_length: 100 um, wall_time: 10 min}\n    fine: {start: best 3 of coarse}\n"
+    stages += "    last: {algorithm: bayesian, cpu_time: 90 s}\n"
     path = write_tiny(tmp_path, (SEARCH, f"search:\n  evaluations: 40\n  stages:\n{stages}"))
     monkeypatch.setattr(sys, "argv", ["rheobase", "check", str(path)])
     with pytest.raises(SystemExit) as ended:
@@ -137,6 +138,8 @@ def test_a_campaign_in_stages_is_checked(
         r"(?m)^  coarse: ibea, population 50, 40 evaluations; at most \d+ minutes .*, 10 minutes", said.out
     )
     assert re.search(r"(?m)^  fine: ibea, population 50, from the best 3 of coarse, 40 evaluations; at most", said.out)
+    # One that has no population is shown none.
+    assert re.search(r"(?m)^  last: bayesian, 40 evaluations; at most .* workers, 1\.5 CPU minutes as the", said.out)
     assert said.out.endswith("Everything is in order.\n")
 
 

@@ -16,6 +16,7 @@ from tests.fitting.search.driving import cube, names, place_of
 
 PARAMETERS, OBJECTIVES = 12, 16
 NOTHING = np.empty((0, PARAMETERS))
+NO_LIMITS = np.full(OBJECTIVES, math.inf)
 
 
 def deviations_at(place: np.ndarray) -> np.ndarray:
@@ -68,7 +69,7 @@ def some_places(count: int) -> np.ndarray:
 
 def model(places: np.ndarray, others: np.ndarray = NOTHING, awaited: np.ndarray = NOTHING) -> CompositeModel:
     deviations = np.array([deviations_at(place) for place in places])
-    return CompositeModel(places, deviations, np.full(OBJECTIVES, FAILURE_SCORE), others, awaited)
+    return CompositeModel(places, deviations, np.full(OBJECTIVES, FAILURE_SCORE), NO_LIMITS, others, awaited)
 
 
 def improvements(composite: CompositeModel, places: np.ndarray, best: float) -> tuple[np.ndarray, np.ndarray]:
@@ -106,9 +107,30 @@ def test_what_is_measured_nowhere_fails_everywhere() -> None:
     places = some_places(30)
     deviations = np.array([deviations_at(place) for place in places])
     deviations[:, 3] = math.nan
-    composite = CompositeModel(places, deviations, np.full(OBJECTIVES, FAILURE_SCORE), NOTHING, NOTHING)
+    composite = CompositeModel(places, deviations, np.full(OBJECTIVES, FAILURE_SCORE), NO_LIMITS, NOTHING, NOTHING)
     _, totals = improvements(composite, places[:1], 10.0)
     assert totals[0] > FAILURE_SCORE
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5])
+@pytest.mark.parametrize(("largest_score", "place"), [(math.inf, 0.2), (3.0, 0.525)])
+def test_scores_beyond_the_largest_wanted_count_more(weight: float, largest_score: float, place: float) -> None:
+    """Five objectives have their edge at .2, and one with fewer slopes in sum but the steepest of all at .9."""
+    objectives = [f"f{number}" for number in range(6)]
+    settings = SearchSettings(options={"largest_score": largest_score})
+    search = make_search("bayesian", cube(1), objectives, settings, 1, weights=dict.fromkeys(objectives, weight))
+    found: list[tuple[float, float]] = []
+    for _ in range(30):
+        candidate = search.ask()
+        assert candidate is not None
+        (x,) = place_of(candidate)
+        deviations = dict(zip(objectives, [2.0 * (x - 0.2)] * 5 + [8.0 * (x - 0.9)], strict=True))
+        scores = {name: abs(value) for name, value in deviations.items()}
+        search.tell(candidate.number, scores, deviations=deviations)
+        found.append(
+            (sum(scores.values()) + 4.0 * sum(max(score - largest_score, 0.0) for score in scores.values()), x)
+        )
+    assert min(found)[1] == pytest.approx(place, abs=0.01)
 
 
 @given(st.floats(0.0, FAILURE_SCORE))
