@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from rheobase.objectives.scores import FAILURE_SCORE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from threadpoolctl import ThreadpoolController
 
     from rheobase.fitting.search.algorithm import Outcome, Setup
 
@@ -152,6 +154,11 @@ class BayesianOptimisation:
         del self._known[_KNOWN_AT_MOST:]
 
     def _most_promising(self) -> tuple[float, ...]:
+        # Threads of linear algebra as small as this wait for each other, ten times as long where workers are at work.
+        with _linear_algebra().limit(limits=1, user_api="blas"):
+            return self._search_model()
+
+    def _search_model(self) -> tuple[float, ...]:
         places = np.array([known.position for known in self._known])
         shape = (-1, places.shape[1])
         model = CompositeModel(
@@ -198,6 +205,15 @@ class BayesianOptimisation:
         moved = generator.random(places.shape) < 0.5
         moved[np.arange(len(places)), generator.integers(places.shape[1], size=len(places))] = True
         return _reflected(places + steps * moved)
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """Its libraries, which are loaded by now."""
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _reflected(places: FloatArray) -> FloatArray:
