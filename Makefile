@@ -13,7 +13,7 @@ demo: $(VENV)/installed  ## run the embedded demo campaigns, cells and a circuit
 
 ETYPES := $(basename $(notdir $(wildcard campaigns/library/etype_*.yaml)))
 
-ensembles: $(VENV)/installed  ## fit the cell types of the library anew: 25 minutes on 2 cores (or resume)
+ensembles: $(VENV)/installed  ## fit the cell types of the library anew: half an hour on 2 cores (or resume)
 	for name in $(ETYPES); do \
 	  $(BIN)/rheobase run $$name --out ensembles/$$name && \
 	  cp ensembles/$$name/ensemble.json campaigns/library/ensembles/$$name.json || exit 1; \

@@ -90,8 +90,8 @@ class BayesianOptimisation:
     """Expected improvement of the total, from a Gaussian process for each objective's deviation (`CompositeModel`).
 
     It is made for evaluations that take tenths of a second and more: a proposal takes some hundredths, and an
-    improvement a tenth of the evaluations that evolution needs. It goes for one best model: for models as varied as the biology let another
-    search start from its best ones.
+    improvement a tenth of the evaluations that evolution needs. It goes for one best model: for models as varied as the
+    biology let another search start from its best ones.
 
     Candidates are crossings and mutations of the best places, and neighbours of those of them that promise most.
 
