@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 20  # random places for each founder, before whoever comes is taken
 _FEWEST_KNOWN = 2
-_SMALLEST_WEIGHT = 1e-9
+_SMALLEST_WEIGHT = 1e-9  # where nothing is too large, no weight may make that zero times infinity
 _KNOWN_AT_MOST = 200  # places that were admitted: decompositions take the third power of their number
 _OTHERS_AT_MOST = 100
 _AWAITED_AT_MOST = 50

@@ -146,12 +146,13 @@ def main() -> None:
     content = {} if options.quick else _written()
     for name in chosen:
         make, full, quick = CASES[name]
-        budget = asdict(quick if options.quick else full)
+        given = quick if options.quick else full
+        budget = asdict(given)
         problem = make()
         written = content.get(name, {})
         rows = {row["seed"]: row for row in written.get("seeds", ()) if written["budget"] == budget and options.seed}
         for seed in seeds:
-            rows[seed] = compare(problem, quick if options.quick else full, seed, options.keep)
+            rows[seed] = compare(problem, given, seed, options.keep)
         ratio = statistics.median(row["cpu_ratio"] for row in rows.values())
         content[name] = {"budget": budget, "seeds": [rows[seed] for seed in sorted(rows)], "cpu_ratio": ratio}
         print_metric(f"search.cpu_ratio_{name}", round(ratio, 2))

@@ -12,6 +12,7 @@ import pytest
 from rheobase.campaigns import cli
 from rheobase.campaigns.checking_stages import check_protocols
 from rheobase.features.errors import CampaignError
+from tests.campaigns.refusals import refused
 from tests.campaigns.tiny import write_tiny
 from tests.campaigns.toy import SODIUM, TARGETS, ToyRun, toy_campaign
 
@@ -98,13 +99,8 @@ def test_what_is_wrong_is_said_with_file_line_and_key(
 ) -> None:
     path = write_tiny(tmp_path, (SEARCH, search))
     for command in (["check", path], ["run", path, "--out", tmp_path / "run"]):
-        monkeypatch.setattr(sys, "argv", ["rheobase", *map(str, command)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr().err
-        assert ended.value.code == 2, said
-        assert "Traceback" not in said
-        found = re.fullmatch(rf"rheobase: {re.escape(str(path))}, line (\d+), {re.escape(key)}: (.*)\n", said)
+        said = refused(capsys, monkeypatch, *command)
+        found = re.fullmatch(rf"{re.escape(str(path))}, line (\d+), {re.escape(key)}: (.*)", said)
         assert found, said
         assert re.search(message, found[2]), said
         assert piece in path.read_text(encoding="utf-8").splitlines()[int(found[1]) - 1]
@@ -116,11 +112,8 @@ def test_an_override_is_blamed_for_what_it_says(
 ) -> None:
     path = write_tiny(tmp_path, (SEARCH, "search:\n  stages:\n    one: {}\n    two: {}\n"))
     override = "search.stages.two.start=best 3 of won"
-    monkeypatch.setattr(sys, "argv", ["rheobase", "check", str(path), "--set", override])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 2
-    assert "rheobase: --set search.stages.two.start: there is no stage 'won' before it" in capsys.readouterr().err
+    said = refused(capsys, monkeypatch, "check", path, "--set", override)
+    assert said.startswith("--set search.stages.two.start: there is no stage 'won' before it")
 
 
 def test_a_campaign_in_stages_is_checked(
