@@ -110,10 +110,14 @@ class EvaluationRecord:
             return
         with replacing(self._folder / f"part-{self._next_part:06d}.parquet") as aside:
             write_part(self._table(self._tail), aside)
-        with writing(self._tail_path):
+        with writing(self._folder):
             _sync_folder(self._folder)
-            # A crash between these two leaves rows in both places; opening the record drops such copies.
-            self._stream.truncate(0)
+        # A crash between these two leaves rows in both places; opening the record drops such copies. The tail is
+        # replaced and not emptied: who reads it at this moment reads the old one to its end.
+        with replacing(self._tail_path) as aside:
+            stream = aside.open("ab", buffering=0)
+        self._stream.close()
+        self._stream = stream
         self._next_part += 1
         self._in_files += len(self._tail)
         self._tail = []

@@ -304,6 +304,18 @@ def test_thousands_of_rows_go_to_parquet_by_themselves(tmp_path: Path) -> None:
     assert len(again) == count
 
 
+def test_who_reads_the_tail_reads_it_to_its_end_though_it_moves_into_parquet(tmp_path: Path) -> None:
+    record = _filled(tmp_path, 5)
+    whole = (tmp_path / "tail.jsonl").read_bytes()
+    with (tmp_path / "tail.jsonl").open("rb", buffering=0) as reader:
+        begin = reader.read(100)
+        record.compact()
+        for number in range(5, 12):
+            record.append(row(number))
+        assert begin + reader.read() == whole
+    assert _numbers(tmp_path) == list(range(12))
+
+
 def test_readers_miss_nothing_while_another_writes(tmp_path: Path) -> None:
     record = _filled(tmp_path, 1)
     done = threading.Event()
