@@ -82,6 +82,8 @@ class SearchKeys(Budget):
         population: Size of the population; None: what suits the algorithm.
         selection: Whether the algorithm sees one objective a protocol (the mean of its features) or all features.
         early_end: Whether candidates that can no longer be chosen are stopped.
+        largest_score: What a score is above this (standard deviations) counts five times to the search, so that models
+            come first that have none above it; None: everything counts alike.
         restart_after: Begin with a fresh population after so many evaluations without progress.
         options: Settings of the algorithm's own; a stage with another algorithm does not inherit them.
         start: Where it begins, for example "best 20 of coarse"; as many of them as fit into the population.
@@ -95,6 +97,7 @@ class SearchKeys(Budget):
     population: int | None = Field(50, ge=4)
     selection: Literal["protocols", "features"] = "protocols"
     early_end: bool = True
+    largest_score: float | None = Field(None, gt=0)
     restart_after: int | None = Field(None, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
     start: Annotated[Start | None, reader(parse_start)] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -111,7 +112,8 @@ class StagePlan:
 def search_settings(config: Stage, deterministic: bool) -> SearchSettings:
     """What a stage says of its search, beside its algorithm."""
     restarts = Restarts(config.restart_after)
-    return SearchSettings(config.population, deterministic, config.early_end, restarts, config.options)
+    largest_score = math.inf if config.largest_score is None else config.largest_score
+    return SearchSettings(config.population, deterministic, config.early_end, restarts, largest_score, config.options)
 
 
 def weights_of(targets: FeatureTargets) -> dict[str, float]:

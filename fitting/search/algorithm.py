@@ -23,7 +23,8 @@ class Setup:
         early_end: Whether evaluations may be ended early. Where this needs a rule of selection of its own, the rule
             holds whether they are ended or not.
         deterministic: Whether outcomes come by whole generations.
-        failure_scores: Score of each objective that cannot be measured.
+        failure_scores: What each objective counts that cannot be measured.
+        limits: Sizes of deviations beyond which each counts five times in its score (`Weighting`).
     """
 
     dimensions: int
@@ -34,6 +35,7 @@ class Setup:
     early_end: bool = True
     deterministic: bool = False
     failure_scores: tuple[float, ...] = (FAILURE_SCORE,)
+    limits: tuple[float, ...] = (math.inf,)
 
     @property
     def largest_total(self) -> float:
@@ -68,7 +70,7 @@ class Outcome:
         rejected: Whether its total is above the proposal's largest total, or it failed though there is one. Nothing
             else is known then: groups and total are infinite, and there are no deviations.
         deviations: Of each objective from its target, with their signs where those are known; NaN where it could not be
-            measured.
+            measured. Their sizes are the scores where those are within the limits.
     """
 
     groups: tuple[float, ...]

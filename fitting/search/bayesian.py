@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.fitting.search.algorithm import Proposal
-from rheobase.fitting.search.composite import CompositeModel, excess
+from rheobase.fitting.search.composite import CompositeModel
 from rheobase.fitting.search.founders import Founders
 from rheobase.fitting.search.options import check_range
-from rheobase.objectives.scores import FAILURE_SCORE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 20  # random places for each founder, before whoever comes is taken
 _FEWEST_KNOWN = 2
-_SMALLEST_WEIGHT = 1e-9  # where nothing is too large, no weight may make that zero times infinity
 _KNOWN_AT_MOST = 200  # places that were admitted: decompositions take the third power of their number
 _OTHERS_AT_MOST = 100
 _AWAITED_AT_MOST = 50
@@ -47,19 +45,16 @@ class BayesianOptions:
             evaluations may end early.
         founder_part: A random first model with a total above this part of the largest total there is, a failure in
             every objective, is replaced by another, where evaluations may end early.
-        largest_score: What a score is above this counts five times, so that models come first that have none above it.
     """
 
     founders: int = 10
     admission_ratio: float = 2.0
     founder_part: float = 0.125
-    largest_score: float = math.inf
 
     def __post_init__(self) -> None:
         check_range("founders", self.founders, 2)
         check_range("admission_ratio", self.admission_ratio, 1.0)
         check_range("founder_part", self.founder_part, 0.0, above=True)
-        check_range("largest_score", self.largest_score, 0.0, above=True)
 
 
 @dataclass(frozen=True)
@@ -77,13 +72,11 @@ class _Known:
         position: Where it is.
         deviations: Of each objective, NaN where it could not be measured.
         total: Sum of scores.
-        cost: That and their excesses.
     """
 
     position: tuple[float, ...]
     deviations: tuple[float, ...]
     total: float
-    cost: float
 
 
 class BayesianOptimisation:
@@ -108,8 +101,7 @@ class BayesianOptimisation:
 
     def __init__(self, setup: Setup, options: BayesianOptions) -> None:
         self._failure_scores = np.array(setup.failure_scores)
-        weights = self._failure_scores / FAILURE_SCORE
-        self._limits = options.largest_score * np.maximum(weights, _SMALLEST_WEIGHT)  # scores are weighted too
+        self._limits = np.array(setup.limits)
         self._options, self._ends_early = options, setup.early_end
         part = options.founder_part if setup.early_end else math.inf
         self._founders = Founders(setup, options.founders, part, patience=_PATIENCE)
@@ -134,8 +126,7 @@ class BayesianOptimisation:
         if self._founders.wanted or len(self._known) < _FEWEST_KNOWN:
             proposal = _Proposal(*self._founders.propose(), founder=True)
         else:
-            best_total = min(known.total for known in self._known)
-            limit = self._options.admission_ratio * best_total if self._ends_early else math.inf
+            limit = self._options.admission_ratio * self._known[0].total if self._ends_early else math.inf
             proposal = _Proposal(self._most_promising(), limit)
         self._awaited.append(proposal.position)
         return proposal
@@ -148,9 +139,8 @@ class BayesianOptimisation:
         if outcome.rejected or outcome.failed:
             self._others = [*self._others, proposal.position][-_OTHERS_AT_MOST:]
             return
-        cost = outcome.total + float(excess(np.abs(outcome.deviations), self._limits))
-        self._known.append(_Known(proposal.position, outcome.deviations, outcome.total, cost))
-        self._known.sort(key=lambda known: known.cost)
+        self._known.append(_Known(proposal.position, outcome.deviations, outcome.total))
+        self._known.sort(key=lambda known: known.total)
         del self._known[_KNOWN_AT_MOST:]
 
     def _most_promising(self) -> tuple[float, ...]:
@@ -169,10 +159,10 @@ class BayesianOptimisation:
             np.array(self._others).reshape(shape),
             np.array(self._awaited[-_AWAITED_AT_MOST:]).reshape(shape),
         )
-        best_cost, seed = self._known[0].cost, int(self._generator.integers(2**32))
+        best_total, seed = self._known[0].total, int(self._generator.integers(2**32))
 
         def improvements(some: FloatArray) -> tuple[FloatArray, FloatArray]:
-            return model.improvements(some, best_cost, np.random.default_rng(seed))
+            return model.improvements(some, best_total, np.random.default_rng(seed))
 
         candidates = self._offspring(places[:_ELITE])
         gains, totals = improvements(candidates)
@@ -183,7 +173,7 @@ class BayesianOptimisation:
             near_gains, near_totals = improvements(near)
             gains, totals = np.concatenate([gains[best], near_gains]), np.concatenate([totals[best], near_totals])
         chosen = np.lexsort((totals, -gains))[0]
-        self._hopeless = 0 if gains[chosen] > _CONVERGED * best_cost else self._hopeless + 1
+        self._hopeless = 0 if gains[chosen] > _CONVERGED * best_total else self._hopeless + 1
         return tuple(candidates[chosen].tolist())
 
     def _offspring(self, elite: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase.fitting.search.gaussian_process import Covariance, GaussianProcesses
+from rheobase.fitting.search.weighting import EXCESS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,30 +27,16 @@ _NEAR = Covariance(length=0.35, linear=0.0, noise=0.0)
 _PLAIN = 5.0  # standard deviations; beyond them deviations are taken on a logarithmic scale
 _SMALLEST_CHANCE = 0.5  # of being admitted, below which a place is left out
 _SMALLEST_DOUBT = 0.05  # about whether something can be measured, or is admitted
-_EXCESS = 4.0  # standard deviations that one beyond the limit counts in addition
-
-
-def excess(sizes: FloatArray, limits: FloatArray) -> FloatArray:
-    """What scores beyond their limits count in addition, for each model.
-
-    Args:
-        sizes: Scores, shape (..., objectives); NaN counts nothing.
-        limits: Of each objective, shape (objectives,).
-    """
-    if np.isinf(limits).all():
-        return np.zeros(sizes.shape[:-1])
-    sums: FloatArray = np.nansum(np.maximum(sizes - limits, 0.0), axis=-1)
-    return _EXCESS * sums
 
 
 class CompositeModel:
-    """Totals at places that were not evaluated, learnt from those that were; excesses are part of them.
+    """Totals at places that were not evaluated, learnt from those that were.
 
     Args:
         places: That were admitted, in the unit cube, shape (places, dimensions).
         deviations: Of their objectives, NaN where one could not be measured, shape (places, objectives).
         failure_scores: What an objective adds to the total where it cannot be measured, shape (objectives,).
-        limits: Scores beyond which there is an excess, shape (objectives,).
+        limits: Sizes of deviations beyond which each counts five times, shape (objectives,).
         others: Places that were not admitted, shape (others, dimensions).
         awaited: Places whose outcomes are awaited, shape (awaited, dimensions).
     """
@@ -130,7 +117,7 @@ class _Part:
         processes: Of their deviations; None: they were measured nowhere.
         chance: That they can be measured; None: they always can, or never.
         failure_score: What they add to the total where they cannot.
-        limits: Scores beyond which there is an excess, shape (objectives,).
+        limits: Sizes of deviations beyond which each counts five times, shape (objectives,).
     """
 
     def __init__(
@@ -147,7 +134,7 @@ class _Part:
         # The same draw for all places: they are compared with each other.
         normal = generator.standard_normal((_DRAWS, 1, means.shape[1]))
         sizes = _expanded(np.abs(means + deviations * normal))
-        totals: FloatArray = sizes.sum(-1) + excess(sizes, self._limits)
+        totals: FloatArray = (sizes + EXCESS * np.maximum(sizes - self._limits, 0.0)).sum(-1)
         if self._chance is not None:
             levels = generator.permutation((np.arange(_DRAWS) + 0.5) / _DRAWS)
             totals = np.where(levels[:, np.newaxis] < self._chance.at(places), totals, self._failure_score)

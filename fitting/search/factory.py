@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib.metadata import entry_points
@@ -17,7 +18,7 @@ from rheobase.fitting.search.multi_covariance import MultiCovarianceAdaptation, 
 from rheobase.fitting.search.optuna_sampler import SAMPLERS, OptunaOptions, OptunaSampler
 from rheobase.fitting.search.restarting import RestartingAlgorithm, Restarts
 from rheobase.fitting.search.unit_cube import UnitCubeSearch, group_members
-from rheobase.fitting.search.weighting import WeightedSearch
+from rheobase.fitting.search.weighting import WeightedSearch, Weighting
 from rheobase.objectives.scores import FAILURE_SCORE
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class SearchSettings:
             which evaluations end. Otherwise there is a new candidate whenever one is asked for.
         early_end: Whether the search gives bounds with which evaluations may end early.
         restarts: When to begin anew.
+        largest_score: What a score is above this (standard deviations) counts five times.
         options: Settings of the algorithm's own, by name.
     """
 
@@ -62,6 +64,7 @@ class SearchSettings:
     deterministic: bool = False
     early_end: bool = True
     restarts: Restarts = Restarts()
+    largest_score: float = math.inf
     options: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -111,7 +114,7 @@ def make_search(
         seed: Seed of everything random, zero or more.
         groups: Group of each objective, by name; None: every objective is its own group.
         start: Places to begin at, best first, each with a position between 0 and 1 for every dimension.
-        weights: How much it cares for each objective (`WeightedSearch`), by name; None: for all of them alike.
+        weights: How much it cares for each objective (`Weighting`), by name; None: for all of them alike.
 
     Raises:
         CampaignError: an unknown name or option; settings or places that cannot be; a package that is not installed.
@@ -119,7 +122,7 @@ def make_search(
     _check(dimensions, objectives, settings, start)
     kind = _find(name)
     options = _options(name, kind, settings.options)
-    weights = weights or dict.fromkeys(objectives, 1.0)
+    weighting = Weighting(weights or dict.fromkeys(objectives, 1.0), settings.largest_score)
     setup = Setup(
         dimensions=len(dimensions),
         groups=len(group_members(objectives, groups)),
@@ -128,11 +131,12 @@ def make_search(
         start=tuple(tuple(float(place) for place in position) for position in start),
         early_end=settings.early_end,
         deterministic=settings.deterministic,
-        failure_scores=tuple(FAILURE_SCORE * weights[name] for name in objectives),
+        failure_scores=tuple(weighting.score(name, FAILURE_SCORE) for name in objectives),
+        limits=tuple(weighting.limit(name) for name in objectives),
     )
     algorithm = RestartingAlgorithm(lambda setup: kind.make(setup, options), setup, settings.restarts)
     search = UnitCubeSearch(dimensions, objectives, algorithm, settings.deterministic, groups)
-    return search if set(weights.values()) == {1.0} else WeightedSearch(search, weights)
+    return search if weighting.is_plain else WeightedSearch(search, weighting)
 
 
 def _find(name: str) -> AlgorithmKind:
@@ -179,6 +183,8 @@ def _check(
         )
     if settings.population is not None and settings.population < 4:
         raise CampaignError(f"the population must be 4 or more, got {settings.population}")
+    if not settings.largest_score > 0.0:
+        raise CampaignError(f"the largest score must be above 0, got {settings.largest_score:g}")
     restarts = settings.restarts
     if restarts.after is not None and restarts.after < 1:
         raise CampaignError(f"restarts come after one evaluation or more without improvement, got {restarts.after}")

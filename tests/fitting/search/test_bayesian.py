@@ -117,7 +117,7 @@ def test_what_is_measured_nowhere_fails_everywhere() -> None:
 def test_scores_beyond_the_largest_wanted_count_more(weight: float, largest_score: float, place: float) -> None:
     """Five objectives have their edge at .2, and one with fewer slopes in sum but the steepest of all at .9."""
     objectives = [f"f{number}" for number in range(6)]
-    settings = SearchSettings(options={"largest_score": largest_score})
+    settings = SearchSettings(largest_score=largest_score)
     search = make_search("bayesian", cube(1), objectives, settings, 1, weights=dict.fromkeys(objectives, weight))
     found: list[tuple[float, float]] = []
     for _ in range(30):
