@@ -76,7 +76,7 @@ def times(recording: Recording) -> NDArray[np.float64]:
     ],
 )
 def test_identical_to_direct_calls_of_efel(settings: MeasurementSettings, chosen: slice) -> None:
-    """To the last bit, one call for all features that campaigns use against one call for each."""
+    """But for rounding, one call for all features that campaigns use against one call for each."""
     names = sorted(library_features() | set(MORE))
     assert len(library_features()) >= 8
     measured: set[str] = set()
@@ -87,10 +87,11 @@ def test_identical_to_direct_calls_of_efel(settings: MeasurementSettings, chosen
         assert list(found) == list(means) == names
         for name in names:
             expected = direct(recording, step_of(recording), [name], settings)[name]
-            np.testing.assert_array_equal(found[name], expected, err_msg=name)
+            # On some processors eFEL's interpolation rounds in another way from call to call.
+            np.testing.assert_allclose(found[name], expected, rtol=1e-12, atol=1e-12, err_msg=name)
             kept = expected[~np.isnan(expected)]
             finite = len(kept) > 0 and np.isfinite(kept.mean())
-            assert means[name] == (kept.mean() if finite else None), name
+            assert means[name] == (pytest.approx(kept.mean(), rel=1e-9, abs=1e-12) if finite else None), name
             measured |= {name} if finite else set()
     assert len(set(names) - measured) <= 3
 

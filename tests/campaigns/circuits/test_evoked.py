@@ -275,7 +275,7 @@ CLICKS = (
     ),
     (
         "    probabilities:\n",
-        '      - {source: "clicks", target: "*", synapse: excitation, conductance: 1 nS}\n    probabilities:\n',
+        '      - {source: "clicks", target: "*", synapse: excitation, conductance: 1.5 nS}\n    probabilities:\n',
     ),
     ("L4_A: {L4_A: 0.3, L4_B: 0.5}", "L4_A: {L4_A: 0.3, L4_B: 0.5, clicks: 0.5}"),
     ("trials: 16", 'trials: 24, spectrum_knobs: {clicks: {parameters: ["weight:clicks->L4_A"]}}'),
@@ -283,7 +283,7 @@ CLICKS = (
 
 
 def test_a_circuit_of_neuron_is_tuned_to_an_evoked_response(tmp_path: Path) -> None:
-    """Of 0.8 uV at first: the thalamic weight must grow two- to threefold, while rates at rest stay."""
+    """Too small at first: the thalamic weight must grow two- to threefold, while rates at rest stay."""
     run = Running("run", write_tiny_circuit(tmp_path, *CLICKS), "--out", tmp_path / "run", "--workers", 2)
     assert run.wait(600.0) == 0, run.error
     assert "All 3 targets are met, as means over 2 seeds that the tuning has not seen" in run.error
