@@ -50,12 +50,24 @@ def peer_costs(problem: Problem, candidates: list[dict[str, float]]) -> list[flo
     return seconds
 
 
-def peer_scores(problem: Problem, candidate: Mapping[str, float]) -> dict[str, float]:
+def peer_scores(problem: Problem, candidate: Mapping[str, float], absolute_tolerance: float) -> dict[str, float]:
     """Scores of the features that BluePyOpt measures, as ours are defined: |mean of the values - target| / std.
 
     Its own are means over spikes of |value - target| / std (eFEL's distance).
+
+    Args:
+        problem: What is measured.
+        candidate: Parameters.
+        absolute_tolerance: Of CVODE; BluePyOpt leaves NEURON's, 1e-3.
     """
-    values = peer_evaluator(problem).evaluate_with_dicts(dict(candidate), target="values")
+    from neuron import h
+
+    peer = peer_evaluator(problem)
+    peer.isolate_protocols = False  # the tolerance is this process's
+    h.CVode().atol(absolute_tolerance)
+    values = peer.evaluate_with_dicts(dict(candidate), target="values")
+    if h.CVode().atol() != absolute_tolerance:
+        raise AssertionError("BluePyOpt has set the tolerance itself")
     goals = problem.targets.objectives
     return {
         name: z_score(None if value is None else float(np.mean(value)), goals[name].mean, goals[name].std)
