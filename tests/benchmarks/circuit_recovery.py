@@ -83,8 +83,8 @@ def _measured_by_line(bench: Bench) -> Bench:
 
 
 def _hidden(bench: Bench, rng: np.random.Generator) -> dict[str, float]:
-    """Gains between 0.7 and 1.4; backgrounds so that rates are of the order of the campaign's."""
-    described = {"background:L23_E": 0.6, "background:L4_E": 0.75, "background:L23_PV": 0.4, "background:L4_PV": 0.42}
+    """Gains between 0.7 and 1.4; backgrounds so that pyramidal cells fire at 5 to 8 Hz, PV cells at 15 to 25 Hz."""
+    described = {"background:L23_E": 1.2, "background:L4_E": 1.3, "background:L23_PV": 0.9, "background:L4_PV": 0.9}
     return {
         name: described.get(name, 1.0) * float(np.exp(rng.uniform(-0.3, 0.3) * (0.3 if name in described else 1.0)))
         for name in bench.factors

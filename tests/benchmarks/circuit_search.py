@@ -121,7 +121,7 @@ def main() -> None:
     else:
         bench = small_bench("targets.spectrum=", "tuning.duration=2 s", "tuning.transient=500 ms", "tuning.wall_time=")
     print("seed  ours: trials  CPU s  in tolerance  TPE: trials  CPU s  in tolerance   ratio")
-    rows = []
+    rows: list[dict[str, Any]] = []
     with Workers(bench) as workers:
         for seed in range(1, 2) if options.quick else range(1, 1 + options.seeds):
             one = ours(bench, workers, seed)
@@ -133,7 +133,7 @@ def main() -> None:
                 f"{other['cpu_s']:5.0f}  {_word(other):>12}  {'' if other['in_tolerance'] else '>'}{ratio:6.2f}",
                 flush=True,
             )
-    ratio = statistics.median(float(row["ratio"]) for row in rows)
+    ratio = statistics.median(row["ratio"] for row in rows)
     print_metric("circuit_search.core_seconds_ratio", round(ratio, 2))
     if not options.quick:
         print(write_results("circuit_search", {"core_seconds_ratio": ratio, "runs": rows}))

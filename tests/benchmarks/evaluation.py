@@ -19,7 +19,7 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ QUICK = Case(3, 3, 6.0, 100.0, 1e-3)
 FULL = Case(6, 8, 300.0, 100.0, 1e-2)
 
 
-def our_costs(problem: Problem, candidates: list[Mapping[str, float]]) -> list[dict[str, Any]]:
+def our_costs(problem: Problem, candidates: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
     """Each candidate by us: total, parts and scores; building the cell is shared by all.
 
     Models whose axon fires by itself are evaluated to their end, as BluePyOpt does.
@@ -85,10 +85,10 @@ def our_costs(problem: Problem, candidates: list[Mapping[str, float]]) -> list[d
     return rows
 
 
-def score_differences(problem: Problem, models: list[Mapping[str, float]], tolerance: float) -> list[float]:
+def score_differences(problem: Problem, models: Sequence[Mapping[str, float]], tolerance: float) -> list[float]:
     """The largest difference of a score between BluePyOpt and us, of each model (standard deviations)."""
     settings = replace(problem.settings, ectopic_limit=math.inf, absolute_tolerance=tolerance)
-    theirs = [alone(peer_scores, problem, model, tolerance) for model in models]
+    theirs = alone(peer_scores, problem, models, tolerance)
     evaluator = CellEvaluator(problem.model, problem.targets, settings)
     ours = [evaluator.evaluate(model).scores for model in models]
     return [max(abs(peer[name] - score) for name, score in own.items()) for peer, own in zip(theirs, ours, strict=True)]
@@ -113,9 +113,9 @@ def main() -> None:
     stride = max(1, len(search.candidates) // case.candidates)
     candidates = list(search.candidates[::stride][: case.candidates])
 
-    theirs = [
-        {"cpu_s": seconds, "scores": alone(peer_scores, problem, model, _TOLERANCE)}
-        for seconds, model in zip(alone(peer_costs, problem, models), models, strict=True)
+    costs, scores = alone(peer_costs, problem, models), alone(peer_scores, problem, models, _TOLERANCE)
+    theirs: list[dict[str, Any]] = [
+        {"cpu_s": seconds, "scores": one} for seconds, one in zip(costs, scores, strict=True)
     ]
     parts = alone(peer_parts, problem, models[-1])
     ours = our_costs(problem, models)

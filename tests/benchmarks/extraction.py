@@ -22,9 +22,9 @@ Prints:
   extraction.cpu_ratio            CPU time of BluePyEfe over ours
   extraction.cpu_ratio_detecting  the same when ours finds the stimuli itself
   extraction.memory_growth_MB     peak memory for 640 cells minus that for 10, copies under new names (--quick: 64 and
-                                  8). The peak of a single run varies by half a megabyte
-  extraction.memory_kB_per_cell   slope of the line through the peaks for 10, 40, 160 and 640 cells (--quick: 8 and 64);
-                                  a cell's name and its line in the targets are about 1 kB
+                                  16). The peak of a single run varies by half a megabyte
+  extraction.memory_kB_per_cell   slope of the line through the peaks for 10, 40, 160 and 640 cells (--quick: 16 and
+                                  64); a cell's name and its line in the targets are about 1 kB
   extraction.speed_up             wall time with one process over that with two, for 60 cells, in full only; of this
                                   machine as loaded as it is
   extraction.largest_speed_up     what that would be with two cores to itself: twice the CPU time with one process over
@@ -42,6 +42,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -126,11 +127,12 @@ def compare(folder: Path, repetitions: int) -> tuple[dict[str, Found], Found]:
 def growth_of_memory(scratch: Path, cells: list[Path], copies: tuple[int, ...], repetitions: int) -> Found:
     """Peak memory of one process for more and more cells (MB), and the slope of the line through the medians."""
     folders = {len(cells) * count: link_cells(scratch / f"memory-{count}", cells, count) for count in copies}
-    runs: dict[int, list[float]] = {number: [] for number in folders}
-    for _ in range(repetitions):
-        for number, folder in folders.items():
-            runs[number].append(extract("rheobase", folder)["peak_MB"])
-    peaks_MB = {number: statistics.median(found) for number, found in runs.items()}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # memory does not depend on what else runs
+        runs = {
+            number: [pool.submit(extract, "rheobase", folder) for _ in range(repetitions)]
+            for number, folder in reversed(folders.items())  # the longest first
+        }
+        peaks_MB = {number: statistics.median(run.result()["peak_MB"] for run in runs[number]) for number in folders}
     slope_MB = statistics.linear_regression(list(peaks_MB), list(peaks_MB.values())).slope
     first, *_, last = peaks_MB.values()
     return {"peak_MB_by_cells": peaks_MB, "memory_growth_MB": last - first, "memory_kB_per_cell": 1024.0 * slope_MB}
@@ -165,7 +167,7 @@ def main() -> None:
     from tests.benchmarks.reporting import print_metric, write_results
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two cells, three repetitions, under a minute")
+    parser.add_argument("--quick", action="store_true", help="two cells, two repetitions, under a minute")
     parser.add_argument("--repetitions", type=int)
     options = parser.parse_args()
     if importlib.util.find_spec("bluepyefe") is None:
@@ -173,11 +175,11 @@ def main() -> None:
     if not DATA.is_dir():
         raise SystemExit(f"this benchmark needs the recordings of {DATA}, which are not there")
     cells = sorted(path for path in DATA.glob("C*") if path.is_dir())[: 2 if options.quick else None]
-    repetitions = options.repetitions or (3 if options.quick else 5)
+    repetitions = options.repetitions or (2 if options.quick else 5)
     with tempfile.TemporaryDirectory() as scratch:
         compared, numbers = compare(link_cells(Path(scratch) / "few", cells, 1), repetitions)
-        copies = (4, 32) if options.quick else (2, 8, 32, 128)
-        memory = growth_of_memory(Path(scratch), cells, copies, 2 if options.quick else 3)
+        copies = (8, 32) if options.quick else (2, 8, 32, 128)
+        memory = growth_of_memory(Path(scratch), cells, copies, 1 if options.quick else 3)
         faster = None if options.quick else speed_up(link_cells(Path(scratch) / "most", cells, 12), 3)
     print_table(compared)
     differing = [*numbers["differing"], *numbers["differing_in_double_precision"]]

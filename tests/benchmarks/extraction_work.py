@@ -169,8 +169,8 @@ def prepare_bluepyefe(folder: Path, scratch: Path, double: bool) -> tuple[Callab
     reader = None
     if double:
 
-        def reader(wanted: dict[str, object]) -> list[dict[str, object]]:
-            sweeps = igor_reader(wanted)
+        def reader(wanted: dict[str, object]) -> list[dict[str, Any]]:
+            sweeps: list[dict[str, Any]] = igor_reader(wanted)
             for sweep in sweeps:
                 sweep.update({name: sweep[name].astype(float) for name in ("voltage", "current")})
             return sweeps

@@ -7,8 +7,8 @@ um), evaluated whole with the variable step at the default and at a coarser tole
 which say what is right, and with those of 0.025 and 0.1 ms by NEURON and by CoreNEURON. A spike that is there or not is
 worth 250 standard deviations for each of its features. Candidates lie around the middle of the bounds (small cell:
 around the hidden conductances). Each integrator has a process of its own. With --quick the small cell only, with one
-candidate. In full also a second of the 287 cells of cortical_column without signals, by NEURON and by CoreNEURON,
-thrice each.
+candidate and without the finest and the coarsest steps. In full also a second of the 287 cells of cortical_column
+without signals, by NEURON and by CoreNEURON, thrice each.
 
 Prints a table, and for each cell and integrator, e.g. integrators.small.fixed_0.1.cpu_ratio
   integrators.CELL.NAME.cpu_ratio           CPU time over that of the variable step with the default tolerance
@@ -27,6 +27,7 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from rheobase.fitting.cells.evaluator import CellEvaluator
 from rheobase.fitting.cells.mechanisms import ramp_clamp
 from rheobase.fitting.circuits.circuit import Trial
 from rheobase.fitting.circuits.neuron_circuit import NeuronCircuit
-from tests.benchmarks.problems import Problem, l5_problem, small_problem
+from tests.benchmarks.problems import Problem, hidden_conductances, l5_problem, small_problem
 from tests.benchmarks.reporting import print_metric, write_results
 
 REFERENCE = "variable"
@@ -56,6 +57,7 @@ INTEGRATORS: dict[str, dict[str, Any]] = {
     "coreneuron_0.025": {"integrator": "coreneuron", "time_step_ms": 0.025},
     "coreneuron_0.1": {"integrator": "coreneuron", "time_step_ms": 0.1},
 }
+QUICK = (REFERENCE, "variable_coarse", "fixed_0.025", "coreneuron_0.025")
 SEGMENT_LENGTH_um = 100.0
 SPREAD = 0.05  # of candidates, in parts of each parameter's range
 
@@ -70,9 +72,7 @@ def candidates(problem: Problem, count: int) -> list[dict[str, float]]:
     """Parameters around a place that makes sense."""
     middle = np.full(len(problem.model.dimensions), 0.5)
     if problem.name == "small":
-        surrogates = load_campaign(library()["demo"]).recordings.surrogates
-        assert surrogates is not None
-        hidden = {name: float(text.split()[0]) for name, text in surrogates.hidden.items()}
+        hidden = hidden_conductances(load_campaign(library()["demo"]))
         middle = np.array([dimension.position(hidden[dimension.name]) for dimension in problem.model.dimensions])
     drawn = middle + np.random.default_rng(1).normal(0.0, SPREAD, (count, len(middle)))
     return [
@@ -129,11 +129,11 @@ def in_process(cell: str, name: str, count: int) -> Any:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-def compare(cell: str, count: int) -> dict[str, dict[str, float]]:
+def compare(cell: str, count: int, names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Each integrator against the reference; prints the table's lines."""
     rows: dict[str, dict[str, float]] = {}
     reference: list[dict[str, Any]] = []
-    for name in INTEGRATORS:
+    for name in names:
         found: list[dict[str, Any]] = in_process(cell, name, count)
         reference = reference or found
         cpu_s = sum(one["cpu_s"] for one in found)
@@ -170,7 +170,8 @@ def main() -> None:
         return
     counts = {"small": 1} if options.quick else {"small": 5, "l5": 3}
     print("cell   integrator         CPU s/ev   ratio       sum  largest difference, failures")
-    found = {cell: compare(cell, count) for cell, count in counts.items()}
+    names = QUICK if options.quick else tuple(INTEGRATORS)
+    found = {cell: compare(cell, count, names) for cell, count in counts.items()}
     for cell, rows in found.items():
         for name, row in rows.items():
             if name != REFERENCE:

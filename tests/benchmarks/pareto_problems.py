@@ -45,7 +45,7 @@ def zdt2(x: FloatArray) -> FloatArray:
 
 def dtlz2(x: FloatArray) -> FloatArray:
     """Deb, Thiele, Laumanns & Zitzler 2002, three objectives; front: the unit sphere."""
-    g = np.square(x[2:] - 0.5).sum()
+    g = float(np.square(x[2:] - 0.5).sum())
     first, second = x[:2] * math.pi / 2.0
     sphere = [math.cos(first) * math.cos(second), math.cos(first) * math.sin(second), math.sin(first)]
     return np.maximum((1.0 + g) * np.array(sphere), 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class Parts:
         return taken
 
 
-def peer_costs(problem: Problem, candidates: list[dict[str, float]]) -> list[float]:
+def peer_costs(problem: Problem, candidates: Sequence[Mapping[str, float]]) -> list[float]:
     """CPU time (s) of each candidate in BluePyOpt as it comes, protocols isolated."""
     peer = peer_evaluator(problem)
     seconds = []
@@ -50,29 +50,32 @@ def peer_costs(problem: Problem, candidates: list[dict[str, float]]) -> list[flo
     return seconds
 
 
-def peer_scores(problem: Problem, candidate: Mapping[str, float], absolute_tolerance: float) -> dict[str, float]:
+def peer_scores(
+    problem: Problem, candidates: Sequence[Mapping[str, float]], absolute_tolerance: float
+) -> list[dict[str, float]]:
     """Scores of the features that BluePyOpt measures, as ours are defined: |mean of the values - target| / std.
 
     Its own are means over spikes of |value - target| / std (eFEL's distance).
 
     Args:
         problem: What is measured.
-        candidate: Parameters.
+        candidates: Parameters of each model.
         absolute_tolerance: Of CVODE; BluePyOpt leaves NEURON's, 1e-3.
     """
     from neuron import h
 
     peer = peer_evaluator(problem)
     peer.isolate_protocols = False  # the tolerance is this process's
-    h.CVode().atol(absolute_tolerance)
-    values = peer.evaluate_with_dicts(dict(candidate), target="values")
-    if h.CVode().atol() != absolute_tolerance:
-        raise AssertionError("BluePyOpt has set the tolerance itself")
     goals = problem.targets.objectives
-    return {
-        name: z_score(None if value is None else float(np.mean(value)), goals[name].mean, goals[name].std)
-        for name, value in values.items()
-    }
+    scores = []
+    for candidate in candidates:
+        h.CVode().atol(absolute_tolerance)
+        values = peer.evaluate_with_dicts(dict(candidate), target="values")
+        if h.CVode().atol() != absolute_tolerance:
+            raise AssertionError("BluePyOpt has set the tolerance itself")
+        measured = {name: None if value is None else float(np.mean(value)) for name, value in values.items()}
+        scores.append({name: z_score(value, goals[name].mean, goals[name].std) for name, value in measured.items()})
+    return scores
 
 
 def peer_parts(problem: Problem, candidate: Mapping[str, float]) -> dict[str, float]:

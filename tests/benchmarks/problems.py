@@ -14,6 +14,7 @@ import numpy as np
 from rheobase.campaigns.building import build_folder, build_model
 from rheobase.campaigns.building_plan import build_plan
 from rheobase.campaigns.loading import library, load_campaign
+from rheobase.campaigns.schema import Campaign, Recordings
 from rheobase.features.extraction import extract
 from rheobase.features.layout import read_recordings
 from rheobase.features.target_stimuli import ProtocolStimulus, TargetPiece
@@ -36,13 +37,18 @@ class Problem:
     settings: EvaluationSettings = SETTINGS
 
 
+def hidden_conductances(campaign: Campaign) -> dict[str, float]:
+    """Those of the virtual cells that a campaign makes its recordings from."""
+    assert isinstance(campaign.recordings, Recordings)
+    assert campaign.recordings.surrogates is not None
+    return {name: float(text.split()[0]) for name, text in campaign.recordings.surrogates.hidden.items()}
+
+
 def small_problem() -> Problem:
     """The demo's cell (six free conductances); targets are the features of its hidden conductances."""
     campaign = load_campaign(library()["demo"])
     model = build_model(campaign)
-    surrogates = campaign.recordings.surrogates
-    assert surrogates is not None
-    hidden = {name: float(text.split()[0]) for name, text in surrogates.hidden.items()}
+    hidden = hidden_conductances(campaign)
     steps = {
         "IV": (-0.05, 400.0, ("ohmic_input_resistance_vb_ssse", "sag_ratio1", "voltage_base")),
         "IDrest_150": (0.15, 400.0, ("mean_frequency", "time_to_first_spike", "AP_amplitude", "AHP_depth")),

@@ -80,8 +80,8 @@ def compare(problem: Problem, budget: Budget, seed: int, keep: Path | None) -> d
     print(
         f"{problem.name:6} {seed:4d} {peer.evaluations:6d} {peer.cpu_seconds:9.1f} {peer.wall_seconds:9.1f} "
         f"{goal:9.2f} "
-        f"{ours.evaluations:6d} {ours.excluded:6d} {_text(reached and reached.cpu_seconds)} "
-        f"{_text(reached and reached.wall_seconds)} {ours.best_total:9.2f} {ratio:7.1f}",
+        f"{ours.evaluations:6d} {ours.excluded:6d} {_text(None if reached is None else reached.cpu_seconds)} "
+        f"{_text(None if reached is None else reached.wall_seconds)} {ours.best_total:9.2f} {ratio:7.1f}",
         flush=True,
     )
     return {

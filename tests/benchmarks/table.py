@@ -17,6 +17,7 @@ ROWS = (
     ("extraction", "memory_kB_per_cell", "growth of peak memory for each cell more (kB)", "15 or less"),
     ("evaluation", "cpu_ratio_full", "CPU time of BluePyOpt over ours, same evaluations", "1.3"),
     ("evaluation", "cpu_ratio_search", "the same, averaged over a search of ours", "5"),
+    ("evaluation", "converged_score_difference", "scores apart at a fine tolerance (standard deviations)", "0"),
     ("search", "small/cpu_ratio", "CPU time to the same score, small cell", "10"),
     ("search", "l5/cpu_ratio", "CPU time to the same score, layer 5 pyramidal cell", "10"),
     ("utilisation", "fraction", "workers at work, evaluations varying threefold", "0.97"),

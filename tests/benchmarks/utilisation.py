@@ -30,7 +30,7 @@ from rheobase.campaigns.ending import Budget
 from rheobase.campaigns.progress import SearchBar
 from rheobase.campaigns.ray_pool import RayPool, ray_cluster
 from rheobase.campaigns.record import EvaluationRecord
-from rheobase.campaigns.searching import SearchRun, run_search
+from rheobase.campaigns.searching import SearchRun, Watcher, run_search
 from rheobase.campaigns.study import StudyMirror
 from rheobase.fitting.evaluation import Evaluation
 from rheobase.fitting.search.factory import SearchSettings, make_search
@@ -74,7 +74,10 @@ def fraction(workers: int, wanted_s: float, shortest_s: float, deterministic: bo
         record = EvaluationRecord(Path(folder) / "record", [dimension.name for dimension in DIMENSIONS], OBJECTIVES)
         begin = time.perf_counter()
         run = SearchRun("search", Budget(evaluations), OBJECTIVES, 60.0, deterministic)
-        watchers = [SearchBar("search", evaluations), StudyMirror(Path(folder) / "study.journal", "sleep", DIMENSIONS)]
+        watchers: list[Watcher] = [
+            SearchBar("search", evaluations),
+            StudyMirror(Path(folder) / "study.journal", "sleep", DIMENSIONS),
+        ]
         run_search(run, search, pool, record, watchers, lambda: False)
         elapsed_s = time.perf_counter() - begin
         evaluating_s = sum(row.cpu_seconds for row in record.rows())
@@ -86,13 +89,13 @@ def fraction(workers: int, wanted_s: float, shortest_s: float, deterministic: bo
 def main() -> None:
     """Run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="20 s with one worker per core only")
+    parser.add_argument("--quick", action="store_true", help="15 s with one worker per core only")
     parser.add_argument("--minutes", type=float, default=2.0, help="length of each of the six searches")
     options = parser.parse_args()
     from tests.benchmarks.reporting import print_metric, write_results
 
     cores = os.cpu_count() or 1
-    wanted_s = 20.0 if options.quick else 60.0 * options.minutes
+    wanted_s = 15.0 if options.quick else 60.0 * options.minutes
     kinds = {"": (cores, USUAL_S), "_16_workers": (16, USUAL_S), "_short": (cores, SHORT_S)}
     found: dict[str, float] = {}
     with ray_cluster("local", max(cores, 16)):
