@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("rheobase")
 _TRIES = 4  # a task whose worker vanished is given to another one: nodes may be lost one after another
+_STARTS = 4
 _LARGEST_LOSS = 10  # so many workers in a row that do not even start: something is wrong with the machines
 _SHORT_S = 2.0  # tasks below this are worth queueing: the way from one to the next is some milliseconds
 _ENOUGH = 10  # tasks that tell how long they take
@@ -250,6 +251,32 @@ def _knock(address: str) -> None:
         raise _no_cluster(address, error) from error
 
 
+def _start(options: dict[str, Any]) -> None:
+    """Start Ray here, again where a busy machine has not managed it in the 30 s that Ray gives it.
+
+    Raises:
+        RuntimeError: not in all these times either.
+    """
+    import psutil
+    import ray
+
+    this = psutil.Process()
+    for _ in range(_STARTS):
+        before = set(this.children(recursive=True))
+        try:
+            ray.init(**options)
+        except Exception as error:  # Ray has no narrower one for this
+            if "timed out during startup" not in str(error):
+                raise
+            _LOGGER.warning("Ray has not started in 30 s; this machine is very busy")
+            for process in set(this.children(recursive=True)) - before:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        else:
+            return
+    raise RuntimeError(f"not within 30 s, in {_STARTS} attempts: this machine is too busy")
+
+
 @contextlib.contextmanager
 def ray_cluster(address: str, workers: int) -> Any:
     """A Ray runtime for the time of a campaign: our own on this machine, or a cluster's.
@@ -277,8 +304,12 @@ def ray_cluster(address: str, workers: int) -> Any:
         options = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with working("starting Ray" if address == "local" else f"joining Ray at {address}"):
-            ray.init(**options)
+        if address == "local":
+            with working("starting Ray"):
+                _start(options)
+        else:
+            with working(f"joining Ray at {address}"):
+                ray.init(**options)
     except SystemExit as error:  # Ray's own handler of SIGTERM, in place until we put ours back
         raise KeyboardInterrupt from error
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:

@@ -44,7 +44,7 @@ class Running:
     def is_over(self) -> bool:
         return self._process.poll() is not None
 
-    def wait(self, limit_s: float = 120.0) -> int:
+    def wait(self, limit_s: float = 300.0) -> int:
         """Exit code; the process is killed when it takes longer."""
         try:
             self.out, self.error = self._process.communicate(timeout=limit_s)
@@ -73,7 +73,7 @@ class Running:
             time.sleep(0.2)
         return found
 
-    def wait_until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
+    def wait_until(self, condition: Callable[[], bool], limit_s: float = 180.0) -> None:
         """Wait for a condition while the process lives."""
         end = time.monotonic() + limit_s
         while not condition():

@@ -291,6 +291,40 @@ def test_ray_that_cannot_start_here(tmp_path: Path) -> None:
     assert run.left_behind() == []
 
 
+@pytest.mark.parametrize(("slow_starts", "code"), [(1, 0), (4, 2)])
+def test_ray_is_started_again_on_a_machine_that_is_too_busy(slow_starts: int, code: int, tmp_path: Path) -> None:
+    # Ray's own clock is put forward by a minute while it waits for its node, so that its time is over at once.
+    script = (
+        "import sys, time\n"
+        "import ray\n"
+        "from rheobase.campaigns.ray_pool import ray_cluster\n"
+        "from rheobase.features.errors import CampaignError\n"
+        "slow, get_node = int(sys.argv[1]), ray._private.services.get_node\n"
+        "class Clock:\n"
+        "    ahead_s = 0.0\n"
+        "    def __getattr__(self, name): return getattr(time, name)\n"
+        "    def monotonic(self): return time.monotonic() + self.ahead_s\n"
+        "ray._private.node.time = clock = Clock()\n"
+        "def no_node(*arguments, **named):\n"
+        "    global slow\n"
+        "    if slow == 0: return get_node(*arguments, **named)\n"
+        "    slow -= 1\n"
+        "    clock.ahead_s += 60.0\n"
+        "    raise RuntimeError('no node yet')\n"
+        "ray._private.services.get_node = no_node\n"
+        "try:\n"
+        "    with ray_cluster('local', 1): print(ray.get(ray.remote(lambda: 42).remote()))\n"
+        "except CampaignError as error:\n"
+        "    print(error, file=sys.stderr)\n"
+        "    sys.exit(2)\n"
+    )
+    run = Running(tmp_path, command=(sys.executable, "-c", script, str(slow_starts)))
+    assert run.wait(300.0) == code, run.error
+    assert run.error.count("Ray has not started in 30 s") == slow_starts
+    assert ("not within 30 s, in 4 attempts: this machine is too busy" in run.error) == (code == 2)
+    assert run.left_behind() == []
+
+
 def test_handlers_of_signals_are_ours_while_ray_runs() -> None:
     assert CampaignError.__mro__  # the runtime is there already: nothing is started, nothing replaced
     before = signal.getsignal(signal.SIGTERM)
