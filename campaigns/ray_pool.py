@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("rheobase")
 _TRIES = 4  # a task whose worker vanished is given to another one: nodes may be lost one after another
-_STARTS = 4
+_STARTS = 4  # of Ray on a machine too busy for it
 _LARGEST_LOSS = 10  # so many workers in a row that do not even start: something is wrong with the machines
 _SHORT_S = 2.0  # tasks below this are worth queueing: the way from one to the next is some milliseconds
 _ENOUGH = 10  # tasks that tell how long they take
@@ -252,7 +252,7 @@ def _knock(address: str) -> None:
 
 
 def _start(options: dict[str, Any]) -> None:
-    """Start Ray here, again where a busy machine has not managed it in the 30 s that Ray gives it.
+    """Start or join Ray, again where a busy machine has not managed it in the 30 s that Ray gives it.
 
     Raises:
         RuntimeError: not in all these times either.
@@ -304,12 +304,8 @@ def ray_cluster(address: str, workers: int) -> Any:
         options = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        if address == "local":
-            with working("starting Ray"):
-                _start(options)
-        else:
-            with working(f"joining Ray at {address}"):
-                ray.init(**options)
+        with working("starting Ray" if address == "local" else f"joining Ray at {address}"):
+            _start(options)
     except SystemExit as error:  # Ray's own handler of SIGTERM, in place until we put ours back
         raise KeyboardInterrupt from error
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:

@@ -214,7 +214,7 @@ def _make_sampler(name: str, seed: int, population: int) -> Any:
 
 
 def _number_of_good(trials: int) -> int:
-    """How many trials TPE tells from the others.
+    """How many of the trials TPE takes for the good ones.
 
     Kernels are never narrower than their number allows; with Optuna's 25 at most they are 1/26 of the range, and
     whether the Hodgkin-Huxley conductances of known_answers.py are found within 2 % is left to chance.
